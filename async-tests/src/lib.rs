@@ -1,0 +1,1 @@
+//! The shared tests over the async client: see `tests/all.rs`.

@@ -1,0 +1,20 @@
+//! The shared tests over the async client, and those of cancellation.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a failing test should be loud; tests are named as facts"
+)]
+
+pub(crate) use dimorph::asynchronous as form;
+pub(crate) use maybe_async::must_be_async as dual;
+pub(crate) use tokio::test as form_test;
+
+#[path = "asynchronous/form_util.rs"]
+pub(crate) mod form_util;
+
+#[path = "../../sync-tests/tests/dual/mod.rs"]
+mod dual_tests;
+
+#[path = "asynchronous/only.rs"]
+mod only;

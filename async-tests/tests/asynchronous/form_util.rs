@@ -1,0 +1,139 @@
+//! What differs between the forms, under names that do not. Here: tasks.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dimorph::asynchronous::Response;
+use dimorph::{Body, Result};
+use futures_core::Stream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::JoinHandle;
+
+/// Which form this is.
+pub(crate) const IS_ASYNC: bool = true;
+
+/// A task of its own.
+pub(crate) struct Task<T>(JoinHandle<T>);
+
+impl<T> Task<T> {
+    /// Waits for its result.
+    pub(crate) async fn join(self) -> T {
+        self.0
+            .await
+            .unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))
+    }
+
+    /// Tells whether it has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+/// Runs `f(argument)` beside the test.
+pub(crate) fn spawn<A, F>(f: impl FnOnce(A) -> F, argument: A) -> Task<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    Task(tokio::spawn(f(argument)))
+}
+
+/// Runs `f` on every item, `limit` at a time; gives the results in the items' order.
+pub(crate) async fn concurrently<I, F>(
+    limit: usize,
+    items: Vec<I>,
+    f: impl Fn(I) -> F,
+) -> Vec<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let turns = Arc::new(tokio::sync::Semaphore::new(limit));
+    let mut tasks = Vec::new();
+    for item in items {
+        let turn = Arc::clone(&turns).acquire_owned().await.unwrap();
+        let future = f(item);
+        tasks.push(Task(tokio::spawn(async move {
+            let result = future.await;
+            drop(turn);
+            result
+        })));
+    }
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.join().await);
+    }
+    results
+}
+
+/// Lets time pass.
+pub(crate) async fn sleep(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Waits for a condition, five seconds at the most; tells whether it came true.
+pub(crate) async fn until(condition: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + Duration::from_secs(5);
+    while !condition() {
+        if Instant::now() > end {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    true
+}
+
+/// Waits for a condition, a quarter of a second at the most.
+pub(crate) async fn until_briefly(condition: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_millis(250);
+    while !condition() && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Reads a body by the form's own trait: `AsyncRead`.
+pub(crate) async fn read_all(response: &mut Response) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    response.read_to_end(&mut bytes).await?;
+    Ok(bytes)
+}
+
+/// Reads a body in pieces by the form's own trait: `Stream`.
+pub(crate) async fn collect(response: &mut Response) -> Result<Vec<Bytes>> {
+    let mut pieces = Vec::new();
+    while let Some(piece) = poll_fn(|cx| Pin::new(&mut *response).poll_next(cx)).await {
+        pieces.push(piece?);
+    }
+    Ok(pieces)
+}
+
+/// Reads exactly `n` bytes of an upgraded connection.
+pub(crate) async fn read_exactly(stream: &mut (impl AsyncRead + Unpin), n: usize) -> Vec<u8> {
+    let mut bytes = vec![0; n];
+    stream.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
+/// Writes to an upgraded connection.
+pub(crate) async fn write_all(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
+    stream.write_all(bytes).await.unwrap();
+    stream.flush().await.unwrap();
+}
+
+/// Makes a body of pieces, each sent as one chunk: from a stream.
+pub(crate) fn pieces_body(pieces: Vec<Vec<u8>>) -> Body {
+    Body::from_stream(Pieces(pieces.into()))
+}
+
+struct Pieces(VecDeque<Vec<u8>>);
+
+impl Stream for Pieces {
+    type Item = std::io::Result<Vec<u8>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+}

@@ -1,0 +1,249 @@
+//! One peer, one workload, in a process of its own: what it spends is that peer's alone.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{fs, process};
+
+use crate::measure::Spent;
+use crate::peers::{self, NotOffered, Peer, Stage};
+use crate::server::Server;
+use crate::workload::{Job, Setup, Workload};
+use crate::{Done, Heap, Snapshot, tls};
+
+/// The workload of W9, which measures bytes where the others measure time.
+pub(crate) const HOLD: &str = "W9";
+
+/// Where the server is and what it serves.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) plain: u16,
+    pub(crate) tls: u16,
+    pub(crate) directory: PathBuf,
+    pub(crate) size: u64,
+}
+
+impl Site {
+    /// The command that runs one child against this site.
+    pub(crate) fn child(
+        &self,
+        program: &Path,
+        peer: &str,
+        workload: &str,
+        times: usize,
+    ) -> Vec<String> {
+        let mut command = vec![
+            program.display().to_string(),
+            "child".into(),
+            peer.into(),
+            workload.into(),
+        ];
+        command.push(times.to_string());
+        for (name, value) in [
+            ("--plain", u64::from(self.plain)),
+            ("--tls", u64::from(self.tls)),
+            ("--size", self.size),
+        ] {
+            command.extend([name.to_owned(), value.to_string()]);
+        }
+        command.extend([
+            "--directory".to_owned(),
+            self.directory.display().to_string(),
+        ]);
+        command
+    }
+
+    pub(crate) fn upload_file(&self) -> PathBuf {
+        self.directory.join("upload")
+    }
+
+    fn setup(&self, is_tls: bool, gzip: bool) -> Done<Setup> {
+        let ca = fs::read(self.directory.join("ca.der"))?;
+        let tls = if is_tls {
+            Some(tls::client_config(&ca)?)
+        } else {
+            None
+        };
+        Ok(Setup {
+            port: if is_tls { self.tls } else { self.plain },
+            tls,
+            ca,
+            gzip,
+        })
+    }
+}
+
+/// What a child reports on one line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Report {
+    /// CPU time in nanoseconds, and allocations where they were counted.
+    Spent {
+        cpu: u64,
+        allocations: u64,
+    },
+    /// Heap bytes of one connection.
+    Held {
+        in_flight: i64,
+        idle: i64,
+    },
+    NotOffered,
+}
+
+impl Report {
+    /// Runs a child to its end.
+    pub(crate) fn of(command: &[String]) -> Done<Self> {
+        let output = Command::new(&command[0]).args(&command[1..]).output()?;
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{}: {}", command[2..5].join(" "), reason.trim()).into());
+        }
+        let text = String::from_utf8(output.stdout)?;
+        let mut words = text.split_whitespace();
+        let kind = words.next();
+        let numbers = words.map(str::parse).collect::<Result<Vec<i64>, _>>()?;
+        match (kind, &numbers[..]) {
+            (Some("spent"), &[cpu, _wall, allocations]) => Ok(Self::Spent {
+                cpu: cpu.unsigned_abs(),
+                allocations: allocations.unsigned_abs(),
+            }),
+            (Some("held"), &[in_flight, idle]) => Ok(Self::Held { in_flight, idle }),
+            (Some("not-offered"), []) => Ok(Self::NotOffered),
+            _ => Err(format!("a child said {text:?}").into()),
+        }
+    }
+}
+
+/// A directory that goes when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    /// Makes the directory and the certificates in it.
+    pub(crate) fn new() -> Done<Self> {
+        let scratch = Self(std::env::temp_dir().join(format!("dimorph-bench-{}", process::id())));
+        fs::create_dir_all(&scratch.0)?;
+        tls::make_certificates(&scratch.0)?;
+        Ok(scratch)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Left over in the temporary directory at worst.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn make_upload_file(path: &Path, size: u64) -> Done {
+    let mut file = fs::File::create(path)?;
+    let copied = std::io::copy(&mut std::io::repeat(b'x').take(size), &mut file)?;
+    assert_eq!(copied, size, "the source has no end");
+    Ok(())
+}
+
+pub(crate) fn run(arguments: &[String], snapshot: Snapshot) -> Done {
+    let [peer, workload, times, options @ ..] = arguments else {
+        return Err("usage: bench child PEER WORKLOAD N [--size BYTES]".into());
+    };
+    let times = times.parse()?;
+    // reqwest takes its provider from here and nowhere else; the others were given it.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| "a provider is installed already")?;
+    let mut site = Site {
+        plain: 0,
+        tls: 0,
+        directory: PathBuf::new(),
+        size: 64 << 20,
+    };
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let value = options
+            .next()
+            .ok_or_else(|| format!("{option} needs a value"))?;
+        match option.as_str() {
+            "--plain" => site.plain = value.parse()?,
+            "--tls" => site.tls = value.parse()?,
+            "--size" => site.size = value.parse()?,
+            "--directory" => site.directory = value.into(),
+            _ => return Err(format!("unknown option {option}").into()),
+        }
+    }
+    if site.plain != 0 {
+        return work(&site, peer, workload, times, snapshot);
+    }
+    // Alone, as for a profiler: its own server and files.
+    let scratch = Scratch::new()?;
+    let server = Server::start(&scratch.0)?;
+    (site.plain, site.tls, site.directory) = (server.plain, server.tls, scratch.0.clone());
+    make_upload_file(&site.upload_file(), site.size)?;
+    work(&site, peer, workload, times, snapshot)
+}
+
+fn work(site: &Site, peer: &str, workload: &str, times: usize, snapshot: Snapshot) -> Done {
+    if workload == HOLD {
+        let setup = site.setup(false, false)?;
+        let snapshot = snapshot.ok_or("W9 needs the counting allocator: run bench-counting")?;
+        return hold(&mut *peers::make(peer, &setup)?, &setup, times, snapshot);
+    }
+    let workload = Workload::parse(workload)?;
+    let setup = site.setup(workload.is_tls(), workload == Workload::Gzip)?;
+    let job = Job::new(workload, site.size, site.upload_file());
+    let mut peer = peers::make(peer, &setup)?;
+    let heap = || snapshot.map_or_else(Heap::default, |snapshot| snapshot());
+    match job.warm_up(&mut *peer, &setup) {
+        Ok(()) => {}
+        Err(error) if error.is::<NotOffered>() => {
+            println!("not-offered");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    let before = heap();
+    let spent = match Spent::during(|| job.run(&mut *peer, &setup, times)) {
+        Ok(spent) => spent,
+        Err(error) if error.is::<NotOffered>() => {
+            println!("not-offered");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let allocations = heap().allocations - before.allocations;
+    println!(
+        "spent {} {} {allocations}",
+        spent.cpu.as_nanos(),
+        spent.wall.as_nanos()
+    );
+    Ok(())
+}
+
+fn hold(peer: &mut dyn Peer, setup: &Setup, count: usize, snapshot: fn() -> Heap) -> Done {
+    // What is made once per client is not a connection's.
+    peer.get(&setup.url("/small"), 2)?;
+    let before = snapshot().live_bytes;
+    let per_connection = |now: i64| (now - before) / count as i64;
+    let (mut in_flight, mut idle) = (0, 0);
+    peer.hold(&setup.url("/hold"), count, &mut |stage| {
+        let now = per_connection(snapshot().live_bytes);
+        match stage {
+            Stage::Idle => idle = now,
+            Stage::InFlight => {
+                in_flight = now;
+                release(setup.port)?;
+            }
+        }
+        Ok(())
+    })?;
+    println!("held {in_flight} {idle}");
+    Ok(())
+}
+
+/// Lets the server send the halves that it keeps back.
+fn release(port: u16) -> Done {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.write_all(b"GET /release HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")?;
+    let mut answer = [0; 16];
+    stream.read_exact(&mut answer)?;
+    Ok(())
+}

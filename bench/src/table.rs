@@ -1,0 +1,316 @@
+//! Runs the rounds and prints the tables.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use crate::Done;
+use crate::child::{HOLD, Report, Scratch, Site, make_upload_file};
+use crate::measure::{Spread, pin};
+use crate::options::Options;
+use crate::peers::FLOOR;
+use crate::server::Server;
+use crate::tools::Tools;
+use crate::workload::Workload;
+
+/// Connections that W9 opens.
+const HELD: usize = 100;
+const NONE: &str = "–";
+
+/// Nanoseconds of CPU per operation, by peer; one entry per round.
+type Rounds = Vec<HashMap<&'static str, f64>>;
+
+pub(crate) fn run(options: &Options) -> Done {
+    let tools = if options.tools {
+        Tools::find()
+    } else {
+        Tools::default()
+    };
+    let cpu = pin(options.cpu)?;
+    let scratch = Scratch::new()?;
+    let server = Server::start(&scratch.0)?;
+    let site = Site {
+        plain: server.plain,
+        tls: server.tls,
+        directory: scratch.0.clone(),
+        size: options.size,
+    };
+    let workloads = options.workloads();
+    if workloads.contains(&Workload::UploadFile) {
+        make_upload_file(&site.upload_file(), site.size)?;
+    }
+    let mut failures = Vec::new();
+    let mut results = Vec::new();
+    for &workload in &workloads {
+        eprintln!("{} {}", workload.name(), workload.title());
+        results.push((workload, rounds(&site, workload, options, &mut failures)?));
+    }
+    let mut output = Output {
+        markdown: options.markdown,
+        tables: String::new(),
+    };
+    output.line(&format!(
+        "CPU time of the client process against the raw-socket floor of the same round: median (least–greatest). \
+         One CPU (number {cpu}) for both ends; large bodies are {} MiB; {} rounds, {} for large bodies.",
+        options.size >> 20,
+        options.rounds,
+        large_rounds(options),
+    ));
+    output.ratios(&results, &options.peers());
+    if options.tools {
+        output.per_request(&tools, &site, &results, options, &mut failures);
+        output.per_connection(&tools, &site, &results, options, &mut failures);
+    }
+    println!("{}", output.tables.trim_end());
+    failures.sort();
+    failures.dedup();
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(failures.join("\n       ").into())
+    }
+}
+
+fn large_rounds(options: &Options) -> usize {
+    options.rounds.div_ceil(2)
+}
+
+/// Every peer once per round. The order turns by one each round and runs backwards in every other one, so that none
+/// always follows the same neighbour.
+fn rounds(
+    site: &Site,
+    workload: Workload,
+    options: &Options,
+    failures: &mut Vec<String>,
+) -> Done<Rounds> {
+    let program = std::env::current_exe()?;
+    let times = workload.operations(options.quick);
+    let count = if workload.is_large() {
+        large_rounds(options)
+    } else {
+        options.rounds
+    };
+    let mut peers = options.peers();
+    let mut rounds = Rounds::new();
+    for round in 0..count {
+        let mut order = peers.clone();
+        order.rotate_left(round % peers.len());
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        let mut spent = HashMap::new();
+        for peer in order {
+            match Report::of(&site.child(&program, peer, workload.name(), times)) {
+                Ok(Report::Spent { cpu, .. }) => {
+                    spent.insert(peer, cpu as f64 / times as f64);
+                }
+                Ok(_) => peers.retain(|name| *name != peer),
+                Err(error) => {
+                    peers.retain(|name| *name != peer);
+                    failures.push(error.to_string());
+                }
+            }
+        }
+        rounds.push(spent);
+    }
+    Ok(rounds)
+}
+
+fn ratio(rounds: &Rounds, peer: &str) -> Option<Spread> {
+    Spread::of(
+        rounds
+            .iter()
+            .filter_map(|round| Some(round.get(peer)? / round.get(FLOOR)?)),
+    )
+}
+
+fn nanoseconds(rounds: &Rounds, peer: &str) -> Option<Spread> {
+    Spread::of(rounds.iter().filter_map(|round| round.get(peer).copied()))
+}
+
+#[derive(Debug)]
+struct Output {
+    markdown: bool,
+    tables: String,
+}
+
+impl Output {
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.tables, "{text}\n");
+    }
+
+    /// Workloads down, peers across.
+    fn ratios(&mut self, results: &[(Workload, Rounds)], peers: &[&'static str]) {
+        let mut rows = vec![vec!["workload".to_owned(), "floor".to_owned()]];
+        rows[0].extend(
+            peers
+                .iter()
+                .filter(|peer| **peer != FLOOR)
+                .map(|peer| (*peer).to_owned()),
+        );
+        for (workload, rounds) in results
+            .iter()
+            .filter(|(workload, _)| *workload != Workload::New)
+        {
+            let floor =
+                nanoseconds(rounds, FLOOR).map_or(NONE.to_owned(), |spread| time(spread.median));
+            let mut row = vec![format!("{} {}", workload.name(), workload.title()), floor];
+            for peer in peers.iter().filter(|peer| **peer != FLOOR) {
+                row.push(ratio(rounds, peer).map_or(NONE.to_owned(), |spread| {
+                    format!(
+                        "{:.2} ({:.2}–{:.2})",
+                        spread.median, spread.least, spread.greatest
+                    )
+                }));
+            }
+            rows.push(row);
+        }
+        if rows.len() > 1 {
+            self.table(&rows);
+        }
+    }
+
+    /// W1 by peer, with the repeatable figures.
+    fn per_request(
+        &mut self,
+        tools: &Tools,
+        site: &Site,
+        results: &[(Workload, Rounds)],
+        options: &Options,
+        failures: &mut Vec<String>,
+    ) {
+        for (workload, rounds) in results {
+            if !matches!(workload, Workload::Small | Workload::SmallTls) {
+                continue;
+            }
+            let title = format!("{} {}", workload.name(), workload.title());
+            let head = [
+                title.as_str(),
+                "CPU / floor",
+                "instructions",
+                "allocations",
+                "system calls",
+            ];
+            let mut rows = vec![head.map(str::to_owned).to_vec()];
+            for peer in options.peers() {
+                eprintln!(
+                    "{} of {peer}: instructions, allocations, system calls",
+                    workload.name()
+                );
+                let name = workload.name();
+                let cpu = ratio(rounds, peer)
+                    .map_or(NONE.to_owned(), |spread| format!("{:.2}", spread.median));
+                let instructions = kept(tools.instructions(site, peer, name), failures, |count| {
+                    format!("{:.1}k", count / 1000.0)
+                });
+                let allocations = kept(tools.allocations(site, peer, name), failures, |count| {
+                    format!("{count:.1}")
+                });
+                let calls = kept(tools.system_calls(site, peer, name), failures, |count| {
+                    format!("{count:.1}")
+                });
+                rows.push(vec![peer.to_owned(), cpu, instructions, allocations, calls]);
+            }
+            self.table(&rows);
+        }
+    }
+
+    /// W9 and the cost of a client.
+    fn per_connection(
+        &mut self,
+        tools: &Tools,
+        site: &Site,
+        results: &[(Workload, Rounds)],
+        options: &Options,
+        failures: &mut Vec<String>,
+    ) {
+        let made = results
+            .iter()
+            .find(|(workload, _)| *workload == Workload::New);
+        if !options.wants(HOLD) && made.is_none() {
+            return;
+        }
+        let head = [
+            "W9 heap bytes",
+            "per connection in flight",
+            "per idle connection",
+            Workload::New.title(),
+        ];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        for peer in options.peers().into_iter().filter(|peer| *peer != FLOOR) {
+            let heap = if options.wants(HOLD) {
+                tools.heap(site, peer, HELD)
+            } else {
+                None
+            };
+            let (mut in_flight, mut idle) = (NONE.to_owned(), NONE.to_owned());
+            match heap {
+                Some(Ok(bytes)) => (in_flight, idle) = (bytes.0.to_string(), bytes.1.to_string()),
+                Some(Err(error)) => failures.push(error.to_string()),
+                None => {}
+            }
+            let made = made.and_then(|(_, rounds)| nanoseconds(rounds, peer));
+            let made = made.map_or(NONE.to_owned(), |spread| time(spread.median));
+            rows.push(vec![peer.to_owned(), in_flight, idle, made]);
+        }
+        self.table(&rows);
+    }
+
+    fn table(&mut self, rows: &[Vec<String>]) {
+        let columns = rows[0].len();
+        let width = |column: usize| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for (number, row) in rows.iter().enumerate() {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(column, (cell, &width))| {
+                    if column == 0 {
+                        format!("{cell:width$}")
+                    } else {
+                        format!("{cell:>width$}")
+                    }
+                })
+                .collect();
+            let text = if self.markdown {
+                format!("| {} |", cells.join(" | "))
+            } else {
+                cells.join("  ")
+            };
+            let _ = writeln!(self.tables, "{text}");
+            if number == 0 && self.markdown {
+                let _ = writeln!(self.tables, "|---|{}", "---:|".repeat(columns - 1));
+            }
+        }
+        let _ = writeln!(self.tables);
+    }
+}
+
+/// A figure as text; a missing tool leaves a dash, a failure also goes into the list.
+fn kept(
+    figure: Option<Done<f64>>,
+    failures: &mut Vec<String>,
+    text: impl Fn(f64) -> String,
+) -> String {
+    match figure {
+        Some(Ok(count)) => text(count),
+        Some(Err(error)) => {
+            failures.push(error.to_string());
+            NONE.to_owned()
+        }
+        None => NONE.to_owned(),
+    }
+}
+
+fn time(nanoseconds: f64) -> String {
+    match nanoseconds {
+        small if small < 1e3 => format!("{small:.0} ns"),
+        small if small < 1e6 => format!("{:.1} µs", small / 1e3),
+        large => format!("{:.0} ms", large / 1e6),
+    }
+}

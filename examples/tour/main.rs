@@ -1,0 +1,125 @@
+//! A tour of dimorph, in both forms: `cargo run --example tour`.
+//!
+//! It talks to a server that it starts itself. With a URL as argument it fetches that instead.
+#![allow(clippy::print_stdout, reason = "a program whose work is to print")]
+
+mod asynchronous;
+mod blocking;
+mod fetch;
+mod server;
+mod show;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::{env, iter};
+
+use server::Server;
+use show::{bold, dim, heading};
+
+pub(crate) type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let done = match env::args().nth(1) {
+        Some(url) => fetch::fetch(&url),
+        None => tour(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let causes = iter::successors(error.source(), |&cause| cause.source());
+            eprintln!(
+                "{error}{}",
+                causes
+                    .map(|cause| format!("\n  because: {cause}"))
+                    .collect::<String>()
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tour() -> Done {
+    use asynchronous::steps as later;
+    use blocking::steps as now;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let server = Server::start()?;
+    println!(
+        "{}",
+        bold(format_args!(
+            "dimorph {}: one source, two clients",
+            env!("CARGO_PKG_VERSION")
+        ))
+    );
+    println!(
+        "{}",
+        dim(format_args!(
+            "our own server: http://{} and https://{}",
+            server.plain, server.tls
+        ))
+    );
+
+    heading(
+        "Configuration merges into each request",
+        &[
+            r#"let client = Client::builder().base_url(…).params([("client_id", "client1")]).build()?;"#,
+            r#"client.get("/things").params([("request_id", "request1")]).send()?"#,
+        ],
+    );
+    now::merge(&server)?;
+    runtime.block_on(later::merge(&server))?;
+
+    heading(
+        "JSON both ways",
+        &[r#"client.post(url).json(&order).send()?.error_for_status()?.json::<Receipt>()?"#],
+    );
+    now::json(&server)?;
+    runtime.block_on(later::json(&server))?;
+
+    heading(
+        "A streamed upload, from any reader",
+        &["client.put(url).body(Body::sized(reader, length)).send()?"],
+    );
+    now::upload(&server)?;
+    runtime.block_on(later::upload(&server))?;
+
+    heading(
+        "A streamed download, over TLS with a certificate made just now",
+        &[
+            r#"Client::builder().verify("certificate.pem")"#,
+            "while let Some(chunk) = response.chunk()? { … }",
+        ],
+    );
+    now::download(&server)?;
+    runtime.block_on(later::download(&server))?;
+
+    heading(
+        "Timeouts that say what happened",
+        &["Timeout::new(Duration::from_secs(5)).read(Duration::from_millis(150))"],
+    );
+    now::timeout(&server)?;
+    runtime.block_on(later::timeout(&server))?;
+
+    heading("Redirects, with their history", &["response.history()"]);
+    now::redirect(&server)?;
+    runtime.block_on(later::redirect(&server))?;
+
+    heading(
+        "A pool that lets requests wait their turn",
+        &["PoolLimits::new().hard_limit(4)", "client.pool_stats()"],
+    );
+    now::pool(&server)?;
+    runtime.block_on(later::pool(&server))?;
+
+    heading("Many at once: threads, or tasks", &[]);
+    now::many(&server, 64)?;
+    runtime.block_on(later::many(&server, 1_000))?;
+
+    println!(
+        "\n{}",
+        dim("with a URL as argument: cargo run --example tour -- http://example.org")
+    );
+    Ok(())
+}

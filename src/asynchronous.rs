@@ -1,0 +1,212 @@
+//! The async client, on tokio.
+
+pub(crate) use maybe_async::must_be_async as dual;
+
+/// An example for both documentations: `.await` stands between the pieces here.
+macro_rules! example {
+    ($first:literal $(, $more:literal)*) => {
+        concat!(
+            "```no_run\n# async fn example() -> dimorph::Result<()> {\nuse dimorph::asynchronous::Client;\n\n",
+            $first, $(".await", $more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
+}
+
+#[path = "core/mod.rs"]
+mod core;
+#[path = "rt/tokio.rs"]
+pub(crate) mod rt;
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use futures_core::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use self::core::body::Incoming;
+pub use self::core::builder::ClientBuilder;
+pub use self::core::client::Client;
+pub use self::core::iter::Iter;
+use self::core::pool::Lease;
+pub use self::core::request_builder::RequestBuilder;
+pub use self::core::response::Response;
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::Request;
+use crate::shapes::Shape;
+
+crate::top_level::calls!();
+
+/// A boxed future, as [`Transport`] returns it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Sends requests in place of the network.
+pub trait Transport: Send + Sync {
+    /// Sends a request, and returns its response; see `Response::from` for how to make one.
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>>;
+
+    /// Ends the transport with its client.
+    fn close(&self) {}
+}
+
+impl Response {
+    /// Writes the rest of the body, decoded, to a writer; returns how many bytes that were.
+    ///
+    /// # Errors
+    /// As [`bytes`](Response::bytes); `WriteError` where the writer fails.
+    pub async fn copy_to<W: AsyncWrite + Unpin + ?Sized>(&mut self, writer: &mut W) -> Result<u64> {
+        let mut copied = 0;
+        while let Some(piece) = self.piece(false).await? {
+            writer.write_all(&piece).await.map_err(|error| self.locate(writer_failed(error)))?;
+            copied += piece.len() as u64;
+        }
+        writer.flush().await.map_err(|error| self.locate(writer_failed(error)))?;
+        Ok(copied)
+    }
+
+    /// Polls for the next piece. The body is inside the future while it waits.
+    fn poll_piece(&mut self, raw: bool, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        if self.pending.is_idle() {
+            if self.body.has_ended() {
+                return Poll::Ready(Ok(None));
+            }
+            let mut body = std::mem::replace(&mut self.body, Incoming::whole(Bytes::new(), Instant::now()));
+            self.pending.begin(Box::pin(async move {
+                let piece = if raw { body.raw_piece().await } else { body.piece().await };
+                (body, piece)
+            }));
+        }
+        match ready!(self.pending.poll(cx)) {
+            Some((body, piece)) => {
+                self.body = body;
+                Poll::Ready(piece.map_err(|error| self.locate(error)))
+            }
+            None => Poll::Ready(Ok(None)),
+        }
+    }
+}
+
+fn writer_failed(error: io::Error) -> Error {
+    Error::new(ErrorKind::WriteError, format!("the writer that the body is copied to failed: {error}")).with_source(error)
+}
+
+/// Gives the pieces of the body, decoded.
+impl Stream for Response {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_piece(false, cx).map(Result::transpose)
+    }
+}
+
+/// Reads the body, decoded.
+impl AsyncRead for Response {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let piece = ready!(self.poll_piece(false, cx)).map_err(io::Error::from)?;
+        if let Some(mut piece) = piece {
+            let length = piece.len().min(buffer.remaining());
+            buffer.put_slice(&piece[..length]);
+            piece.advance(length);
+            self.body.put_back(piece);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: Shape + Unpin> Stream for Iter<'_, S> {
+    type Item = Result<S::Item>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(item) = this.ready() {
+                return Poll::Ready(item);
+            }
+            let piece = ready!(this.response.poll_piece(this.raw, cx));
+            if let Some(error) = this.take(piece) {
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+}
+
+/// A connection taken over after `101 Switching Protocols`; it holds its slot of the pool until it is dropped.
+#[derive(Debug)]
+pub struct Upgraded {
+    lease: Lease,
+}
+
+impl Upgraded {
+    pub(crate) fn new(lease: Lease) -> Self {
+        Upgraded { lease }
+    }
+
+    fn connection(&mut self) -> io::Result<&mut self::core::connection::Connection> {
+        self.lease.connection().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl AsyncRead for Upgraded {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let connection = self.connection()?;
+        if !connection.received.is_empty() {
+            let length = buffer.remaining().min(connection.received.len());
+            buffer.put_slice(&connection.received[..length]);
+            connection.received.advance(length);
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            let room = buffer.initialize_unfilled();
+            match connection.stream.try_read(room) {
+                Ok(received) => {
+                    buffer.advance(received);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(connection.stream.io().poll_readable(cx))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Upgraded {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let connection = self.connection()?;
+        loop {
+            match connection.stream.try_send(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(connection.stream.io().poll_writable(cx))?;
+                }
+                other => return Poll::Ready(other),
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let connection = self.connection()?;
+        loop {
+            match connection.stream.try_flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(connection.stream.io().poll_writable(cx))?;
+                }
+                other => return Poll::Ready(other),
+            }
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        let connection = self.connection()?;
+        connection.stream.close();
+        connection.stream.io().poll_shutdown(cx)
+    }
+}

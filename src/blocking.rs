@@ -1,0 +1,122 @@
+//! The blocking client: no runtime, no hidden thread but the resolver's.
+
+pub(crate) use maybe_async::must_be_sync as dual;
+
+/// An example for both documentations: `.await` stands between the pieces in the other one.
+macro_rules! example {
+    ($first:literal $(, $more:literal)*) => {
+        concat!(
+            "```no_run\n# fn main() -> dimorph::Result<()> {\nuse dimorph::blocking::Client;\n\n",
+            $first, $($more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
+}
+
+#[path = "core/mod.rs"]
+mod core;
+#[path = "rt/blocking.rs"]
+pub(crate) mod rt;
+
+use std::io::{self, Read, Write};
+
+use bytes::Buf;
+
+pub use self::core::builder::ClientBuilder;
+pub use self::core::client::Client;
+pub use self::core::iter::Iter;
+pub use self::core::request_builder::RequestBuilder;
+pub use self::core::response::Response;
+use self::core::pool::Lease;
+use crate::config::Wait;
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::Request;
+use crate::shapes::Shape;
+
+crate::top_level::calls!();
+
+/// Sends requests in place of the network.
+pub trait Transport: Send + Sync {
+    /// Sends a request, and returns its response; see `Response::from` for how to make one.
+    fn send(&self, request: Request) -> Result<Response>;
+
+    /// Ends the transport with its client.
+    fn close(&self) {}
+}
+
+/// Reads the body, decoded.
+impl Read for Response {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_into(buffer).map_err(io::Error::from)
+    }
+}
+
+impl Response {
+    /// Writes the rest of the body, decoded, to a writer; returns how many bytes that were.
+    ///
+    /// # Errors
+    /// As [`bytes`](Response::bytes); `WriteError` where the writer fails.
+    pub fn copy_to<W: Write + ?Sized>(&mut self, writer: &mut W) -> Result<u64> {
+        let mut copied = 0;
+        let mut buffer = vec![0; crate::body::COPY_SIZE.min(usize::try_from(self.body.remaining().unwrap_or(u64::MAX)).unwrap_or(usize::MAX).max(1))];
+        loop {
+            let read = self.read_into(&mut buffer)?;
+            if read == 0 {
+                return Ok(copied);
+            }
+            writer.write_all(&buffer[..read]).map_err(|error| self.locate(writer_failed(error)))?;
+            copied += read as u64;
+        }
+    }
+}
+
+fn writer_failed(error: io::Error) -> Error {
+    Error::new(ErrorKind::WriteError, format!("the writer that the body is copied to failed: {error}")).with_source(error)
+}
+
+impl<S: Shape> Iterator for Iter<'_, S> {
+    type Item = Result<S::Item>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Iter::next(self)
+    }
+}
+
+/// A connection taken over after `101 Switching Protocols`; it holds its slot of the pool until it is dropped.
+#[derive(Debug)]
+pub struct Upgraded {
+    lease: Lease,
+}
+
+impl Upgraded {
+    pub(crate) fn new(lease: Lease) -> Self {
+        Upgraded { lease }
+    }
+
+    fn connection(&mut self) -> io::Result<&mut self::core::connection::Connection> {
+        self.lease.connection().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Read for Upgraded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let connection = self.connection()?;
+        if !connection.received.is_empty() {
+            let length = buffer.len().min(connection.received.len());
+            connection.received.copy_to_slice(&mut buffer[..length]);
+            return Ok(length);
+        }
+        connection.stream.read(buffer, Wait::default())
+    }
+}
+
+impl Write for Upgraded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.connection()?.stream.send_all(bytes, Wait::default())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.connection()?.stream.flush(Wait::default())
+    }
+}

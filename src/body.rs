@@ -1,0 +1,453 @@
+//! A body on its way out: one type for both clients.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::{Frame, SizeHint};
+
+use crate::error::{BoxError, Error, ErrorKind, Result};
+
+/// How much is read from a file or reader at a time.
+pub(crate) const READ_SIZE: usize = 256 * 1024;
+
+/// How much of a response is copied at a time.
+pub(crate) const COPY_SIZE: usize = 128 * 1024;
+
+pub(crate) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
+
+/// The body of a request, or of a response that an application made.
+///
+/// Bytes, text and files are sent with their length and can be sent again (for a redirect or a
+/// retry); readers and streams can be sent once, chunked unless [sized](Body::sized). A reader may go through
+/// the async client, where it is read off the event loop; a stream given to the blocking client is a `LocalProtocolError`.
+#[derive(Default)]
+pub struct Body {
+    kind: Kind,
+}
+
+#[derive(Default)]
+pub(crate) enum Kind {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    File(FileBody),
+    Reader {
+        // A mutex that is never locked: it makes what is only `Send` also `Sync`.
+        reader: Mutex<Box<dyn Read + Send>>,
+        length: Option<u64>,
+    },
+    Stream {
+        stream: Mutex<ByteStream>,
+        length: Option<u64>,
+    },
+    /// A reader or stream that was there has been sent.
+    Consumed,
+}
+
+/// What is read with blocking calls.
+pub(crate) enum ReadSource {
+    File(FileBody),
+    // Never locked, as above.
+    Reader(Mutex<Box<dyn Read + Send>>),
+}
+
+impl fmt::Debug for ReadSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ReadSource::File(_) => "File",
+            ReadSource::Reader(_) => "Reader",
+        })
+    }
+}
+
+/// A part of a file, from where it stood when it was given to its end.
+#[derive(Debug, Clone)]
+pub(crate) struct FileBody {
+    file: Arc<File>,
+    position: u64,
+    end: u64,
+}
+
+impl FileBody {
+    /// Reads the next part; an empty buffer is the end.
+    pub(crate) fn read_next(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let want = usize::try_from(self.end - self.position).unwrap_or(READ_SIZE).min(READ_SIZE);
+        buffer.resize(want, 0);
+        let read = if want == 0 { 0 } else { read_at(&self.file, buffer, self.position)? };
+        buffer.truncate(read);
+        self.position += read as u64;
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+impl Body {
+    /// Makes an empty body.
+    pub fn empty() -> Self {
+        Body::default()
+    }
+
+    /// Makes a body of unknown length from a reader; it can be sent once.
+    pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
+        Body { kind: Kind::Reader { reader: Mutex::new(Box::new(reader)), length: None } }
+    }
+
+    /// Makes a body of known length from a reader; it can be sent once.
+    ///
+    /// A reader that ends early, or has more, ends the request with a `LocalProtocolError`.
+    pub fn sized(reader: impl Read + Send + 'static, length: u64) -> Self {
+        Body { kind: Kind::Reader { reader: Mutex::new(Box::new(reader)), length: Some(length) } }
+    }
+
+    /// Makes a body of unknown length from an async stream; for the async client, sent once.
+    pub fn from_stream<S, T, E>(stream: S) -> Self
+    where
+        S: Stream<Item = Result<T, E>> + Send + 'static,
+        T: Into<Bytes>,
+        E: Into<BoxError>,
+    {
+        Body { kind: Kind::Stream { stream: Mutex::new(Box::pin(Converted(Box::pin(stream)))), length: None } }
+    }
+
+    /// Makes a body from anything that is an [`http_body::Body`] of bytes; for the async client, sent once.
+    pub fn wrap<B>(body: B) -> Self
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Into<Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let length = body.size_hint().exact();
+        if length == Some(0) && body.is_end_stream() {
+            return Body::empty();
+        }
+        Body { kind: Kind::Stream { stream: Mutex::new(Box::pin(DataFrames(Box::pin(body)))), length } }
+    }
+
+    /// Returns the bytes where they are in memory.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::Empty => Some(&[]),
+            Kind::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Returns the length where it is known.
+    pub fn content_length(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Empty => Some(0),
+            Kind::Bytes(bytes) => Some(bytes.len() as u64),
+            Kind::File(file) => Some(file.end - file.position),
+            Kind::Reader { length, .. } | Kind::Stream { length, .. } => *length,
+            Kind::Consumed => None,
+        }
+    }
+
+    /// Makes a second body of the same content.
+    ///
+    /// # Errors
+    /// `BodyNotReplayable` for readers and streams.
+    pub fn try_clone(&self) -> Result<Body> {
+        let kind = match &self.kind {
+            Kind::Empty => Kind::Empty,
+            Kind::Bytes(bytes) => Kind::Bytes(bytes.clone()),
+            Kind::File(file) => Kind::File(file.clone()),
+            Kind::Reader { .. } | Kind::Stream { .. } => return Err(not_replayable("it is a reader or stream, which can be sent once")),
+            Kind::Consumed => return Err(not_replayable("it was a reader or stream, and has been sent")),
+        };
+        Ok(Body { kind })
+    }
+
+    pub(crate) fn is_replayable(&self) -> bool {
+        matches!(self.kind, Kind::Empty | Kind::Bytes(_) | Kind::File(_))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self.kind, Kind::Empty)
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Takes what is to be sent; what can be sent again stays here too.
+    pub(crate) fn take_for_sending(&mut self) -> Result<Kind> {
+        match &self.kind {
+            Kind::Empty => Ok(Kind::Empty),
+            Kind::Bytes(bytes) => Ok(Kind::Bytes(bytes.clone())),
+            Kind::File(file) => Ok(Kind::File(file.clone())),
+            Kind::Consumed => Err(not_replayable("it was a reader or stream, and has been sent")),
+            _ => Ok(std::mem::replace(&mut self.kind, Kind::Consumed)),
+        }
+    }
+
+    /// Takes everything, for a body that is being received from this side.
+    pub(crate) fn into_kind(self) -> Kind {
+        self.kind
+    }
+}
+
+fn not_replayable(why: &'static str) -> Error {
+    Error::new(ErrorKind::BodyNotReplayable, format!("the request body cannot be sent again: {why}"))
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Body { kind: Kind::Bytes(bytes) }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl From<&'static [u8]> for Body {
+    fn from(bytes: &'static [u8]) -> Self {
+        Bytes::from_static(bytes).into()
+    }
+}
+
+impl<const N: usize> From<&'static [u8; N]> for Body {
+    fn from(bytes: &'static [u8; N]) -> Self {
+        Bytes::from_static(bytes).into()
+    }
+}
+
+impl From<std::borrow::Cow<'static, str>> for Body {
+    fn from(text: std::borrow::Cow<'static, str>) -> Self {
+        match text {
+            std::borrow::Cow::Borrowed(text) => text.into(),
+            std::borrow::Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+impl From<()> for Body {
+    fn from((): ()) -> Self {
+        Body::empty()
+    }
+}
+
+impl From<File> for Body {
+    /// Sends the file from where it stands to its end. What is no regular file is read like any reader.
+    fn from(mut file: File) -> Self {
+        let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
+        let position = io::Seek::stream_position(&mut file);
+        match (length, position) {
+            (Some(end), Ok(position)) => {
+                Body { kind: Kind::File(FileBody { file: Arc::new(file), position, end: end.max(position) }) }
+            }
+            _ => Body::from_reader(file),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Empty => f.write_str("Body(empty)"),
+            Kind::Bytes(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+            Kind::File(file) => write!(f, "Body(file, {} bytes)", file.end - file.position),
+            Kind::Reader { length: Some(n), .. } => write!(f, "Body(reader, {n} bytes)"),
+            Kind::Reader { .. } => f.write_str("Body(reader)"),
+            Kind::Stream { .. } => f.write_str("Body(stream)"),
+            Kind::Consumed => f.write_str("Body(already sent)"),
+        }
+    }
+}
+
+/// For servers, mocks and applications. A reader is read where it is polled, so it may block there.
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let piece = match &mut this.kind {
+            Kind::Empty => None,
+            Kind::Consumed => Some(Err(Error::new(ErrorKind::StreamConsumed, "the body was already consumed"))),
+            Kind::Bytes(bytes) => {
+                let all = std::mem::take(bytes);
+                this.kind = Kind::Empty;
+                (!all.is_empty()).then_some(Ok(all))
+            }
+            Kind::File(file) => {
+                let mut buffer = Vec::new();
+                finish_read(file.read_next(&mut buffer), buffer)
+            }
+            Kind::Reader { reader, .. } => {
+                let mut buffer = Vec::new();
+                finish_read(read_some(&mut **unlocked(reader), &mut buffer), buffer)
+            }
+            Kind::Stream { stream, .. } => match std::task::ready!(unlocked(stream).as_mut().poll_next(cx)) {
+                Some(piece) => Some(piece.map_err(stream_failed)),
+                None => {
+                    this.kind = Kind::Empty;
+                    None
+                }
+            },
+        };
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content_length() == Some(0) && self.as_bytes().is_some()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content_length().map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+}
+
+fn finish_read(result: io::Result<()>, buffer: Vec<u8>) -> Option<Result<Bytes>> {
+    match result {
+        Ok(()) if buffer.is_empty() => None,
+        Ok(()) => Some(Ok(buffer.into())),
+        Err(error) => Some(Err(reader_failed(error))),
+    }
+}
+
+/// Reads what a reader has at once, up to [`READ_SIZE`]; an empty buffer is the end.
+pub(crate) fn read_some(reader: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.resize(READ_SIZE, 0);
+    let read = loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other,
+        }
+    };
+    buffer.truncate(*read.as_ref().unwrap_or(&0));
+    read.map(|_| ())
+}
+
+/// The inside of a mutex that nobody else can hold.
+pub(crate) fn unlocked<T>(mutex: &mut Mutex<T>) -> &mut T {
+    mutex.get_mut().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn reader_failed(error: io::Error) -> Error {
+    Error::new(ErrorKind::LocalProtocolError, format!("the reader of the request body failed: {error}")).with_source(error)
+}
+
+pub(crate) fn stream_failed(error: BoxError) -> Error {
+    Error::new(ErrorKind::LocalProtocolError, format!("the stream of the request body failed: {error}")).with_source(error)
+}
+
+/// A stream of anything like bytes, as a stream of bytes.
+struct Converted<S>(Pin<Box<S>>);
+
+impl<S, T, E> Stream for Converted<S>
+where
+    S: Stream<Item = Result<T, E>>,
+    T: Into<Bytes>,
+    E: Into<BoxError>,
+{
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx).map(|item| item.map(|piece| piece.map(Into::into).map_err(Into::into)))
+    }
+}
+
+/// The data frames of an `http_body::Body`.
+struct DataFrames<B>(Pin<Box<B>>);
+
+impl<B> Stream for DataFrames<B>
+where
+    B: http_body::Body,
+    B::Data: Into<Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match std::task::ready!(self.0.as_mut().poll_frame(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data.into())));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn lengths_and_replays_follow_from_the_kind() {
+        let cases: [(Body, Option<u64>, bool); 5] = [
+            (Body::empty(), Some(0), true),
+            ("abc".into(), Some(3), true),
+            (vec![1, 2].into(), Some(2), true),
+            (Body::from_reader(io::empty()), None, false),
+            (Body::sized(io::empty(), 7), Some(7), false),
+        ];
+        for (body, length, replayable) in cases {
+            assert_eq!(body.content_length(), length, "{body:?}");
+            assert_eq!(body.try_clone().is_ok(), replayable, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_sent_from_where_it_stands_and_can_be_sent_again() {
+        let path = std::env::temp_dir().join(format!("dimorph-body-{}", std::process::id()));
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let mut file = File::open(&path).unwrap();
+        io::Seek::seek(&mut file, io::SeekFrom::Start(4)).unwrap();
+        let mut body = Body::from(file);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(body.content_length(), Some(6));
+        for _ in 0..2 {
+            let Kind::File(mut part) = body.take_for_sending().unwrap() else { panic!("a file body") };
+            let mut buffer = Vec::new();
+            part.read_next(&mut buffer).unwrap();
+            assert_eq!(buffer, b"456789");
+            part.read_next(&mut buffer).unwrap();
+            assert!(buffer.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_reader_is_consumed_by_sending() {
+        let mut body = Body::from_reader(&b"x"[..]);
+        assert!(matches!(body.take_for_sending(), Ok(Kind::Reader { .. })));
+        assert_eq!(body.take_for_sending().err().map(|e| e.kind()), Some(ErrorKind::BodyNotReplayable));
+    }
+}

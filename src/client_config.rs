@@ -1,0 +1,73 @@
+//! What a client was told, in the form its requests need it.
+
+use std::sync::{Arc, OnceLock};
+
+use http::header::{HeaderMap, HeaderName};
+
+use crate::config::{DEFAULT_MAX_REDIRECTS, PoolLimits, Timeout};
+use crate::dial::DialOptions;
+#[cfg(feature = "rustls")]
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::headers::DefaultHeaders;
+use crate::location::BaseUrl;
+use crate::params::Params;
+use crate::proto::h1::H1Limits;
+use crate::redirect::Policy;
+
+pub(crate) struct ClientConfig {
+    pub(crate) base_url: Option<BaseUrl>,
+    pub(crate) headers: Arc<DefaultHeaders>,
+    pub(crate) params: Params,
+    pub(crate) cookies: Vec<(String, String)>,
+    pub(crate) timeout: Timeout,
+    pub(crate) pool_limits: PoolLimits,
+    pub(crate) follow_redirects: bool,
+    pub(crate) max_redirects: usize,
+    pub(crate) redirect_policy: Option<Arc<Policy>>,
+    pub(crate) sensitive_headers: Vec<HeaderName>,
+    pub(crate) default_encoding: Option<Box<str>>,
+    pub(crate) dial: DialOptions,
+    pub(crate) retries: u32,
+    pub(crate) h1: H1Limits,
+    pub(crate) max_decoded_size: Option<u64>,
+    #[cfg(feature = "rustls")]
+    pub(crate) tls: crate::tls::TlsSource,
+}
+
+impl ClientConfig {
+    /// The configuration of `Client::new()`.
+    pub(crate) fn plain() -> Self {
+        static HEADERS: OnceLock<Arc<DefaultHeaders>> = OnceLock::new();
+        let headers = HEADERS.get_or_init(|| Arc::new(DefaultHeaders::new(&HeaderMap::new(), &[])));
+        ClientConfig {
+            base_url: None,
+            headers: headers.clone(),
+            params: Params::default(),
+            cookies: Vec::new(),
+            timeout: Timeout::default(),
+            pool_limits: PoolLimits::default(),
+            follow_redirects: true,
+            max_redirects: DEFAULT_MAX_REDIRECTS,
+            redirect_policy: None,
+            sensitive_headers: Vec::new(),
+            default_encoding: None,
+            dial: DialOptions::default(),
+            retries: 0,
+            h1: H1Limits::default(),
+            max_decoded_size: None,
+            #[cfg(feature = "rustls")]
+            tls: crate::tls::TlsOptions::default().prepare().expect("nothing explicit is given, so nothing is read"),
+        }
+    }
+
+    /// The TLS configuration, parsed at first need.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn tls_config(&self) -> Result<Arc<rustls::ClientConfig>> {
+        self.tls.config(&|name| std::env::var_os(name)).map_err(bad_tls)
+    }
+}
+
+#[cfg(feature = "rustls")]
+pub(crate) fn bad_tls(error: crate::tls::TlsError) -> Error {
+    Error::new(ErrorKind::Builder, error.to_string()).in_phase(Phase::Build).with_source(error)
+}

@@ -1,0 +1,313 @@
+//! The body of a response: off the wire or out of a transport, decoded on the way.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+
+use super::wire_body::WireBody;
+use super::{dual, rt};
+use crate::body::{Body, ByteStream, Kind, ReadSource, reader_failed};
+use crate::decode::{DecodeError, Decoder};
+use crate::error::{Error, ErrorKind, Phase, Result};
+
+/// Where the bytes come from.
+#[derive(Debug)]
+enum Source {
+    /// All here.
+    Whole(Bytes),
+    Wire(Box<WireBody>),
+    /// A transport's own reader or stream.
+    Reader(Box<rt::BodyReader>),
+    Stream(StreamSource),
+    Ended,
+}
+
+/// A stream, behind a mutex that is never locked.
+struct StreamSource(Mutex<ByteStream>);
+
+impl fmt::Debug for StreamSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamSource")
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    source: Source,
+    decoder: Option<Box<Decoding>>,
+    /// A piece that the caller has taken a part of.
+    rest: Bytes,
+    downloaded: u64,
+    started: Instant,
+    elapsed: Option<Duration>,
+    total: Option<Instant>,
+    trailers: Option<HeaderMap>,
+    /// Somebody has begun to consume the body piece by piece.
+    touched: bool,
+}
+
+#[derive(Debug)]
+struct Decoding {
+    decoder: Decoder,
+    decoded: u64,
+    most: Option<u64>,
+    finished: bool,
+}
+
+impl Incoming {
+    pub(crate) fn whole(bytes: Bytes, started: Instant) -> Self {
+        let mut body = Incoming::new(Source::Whole(bytes), started, None);
+        body.elapsed = Some(started.elapsed());
+        body
+    }
+
+    pub(crate) fn wire(body: WireBody, started: Instant, total: Option<Instant>) -> Self {
+        Incoming::new(Source::Wire(Box::new(body)), started, total)
+    }
+
+    pub(crate) fn custom(body: Body, started: Instant) -> Self {
+        let source = match body.into_kind() {
+            Kind::Empty | Kind::Consumed => Source::Whole(Bytes::new()),
+            Kind::Bytes(bytes) => Source::Whole(bytes),
+            Kind::File(file) => Source::Reader(Box::new(rt::BodyReader::new(ReadSource::File(file)))),
+            Kind::Reader { reader, .. } => Source::Reader(Box::new(rt::BodyReader::new(ReadSource::Reader(reader)))),
+            Kind::Stream { stream, .. } => Source::Stream(StreamSource(stream)),
+        };
+        Incoming::new(source, started, None)
+    }
+
+    fn new(source: Source, started: Instant, total: Option<Instant>) -> Self {
+        Incoming { source, decoder: None, rest: Bytes::new(), downloaded: 0, started, elapsed: None, total, trailers: None, touched: false }
+    }
+
+    /// Decodes by the headers' `content-encoding`.
+    pub(crate) fn decode_by(&mut self, headers: &HeaderMap, most: Option<u64>) -> Result<()> {
+        if let Some(decoder) = Decoder::from_headers(headers).map_err(bad_coding)? {
+            self.decoder = Some(Box::new(Decoding { decoder, decoded: 0, most, finished: false }));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.decoder.is_some()
+    }
+
+    pub(crate) fn was_touched(&self) -> bool {
+        self.touched
+    }
+
+    /// Gives back what was not wanted of the last piece.
+    pub(crate) fn put_back(&mut self, rest: Bytes) {
+        self.rest = rest;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.source, Source::Ended) && self.rest.is_empty()
+    }
+
+    pub(crate) fn downloaded(&self) -> u64 {
+        self.downloaded
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.elapsed.unwrap_or_else(|| self.started.elapsed())
+    }
+
+    pub(crate) fn restart_clock(&mut self, started: Instant) {
+        self.started = started;
+        if self.elapsed.is_some() {
+            self.elapsed = Some(started.elapsed());
+        }
+    }
+
+    pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
+        self.trailers.as_ref()
+    }
+
+    /// The decoded bytes still to come, where that is known.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        if self.decoder.is_some() {
+            return None;
+        }
+        let source = match &self.source {
+            Source::Whole(bytes) => Some(bytes.len() as u64),
+            Source::Wire(wire) => wire.remaining(),
+            Source::Ended => Some(0),
+            Source::Reader(_) | Source::Stream(_) => None,
+        };
+        source.map(|left| left + self.rest.len() as u64)
+    }
+
+    /// Drops what is not read: the connection is closed, its slot is free.
+    pub(crate) fn close(&mut self) {
+        self.source = Source::Ended;
+        self.decoder = None;
+        self.rest = Bytes::new();
+    }
+
+    fn end(&mut self) {
+        if let Source::Wire(wire) = &mut self.source {
+            self.trailers = wire.trailers();
+        }
+        self.source = Source::Ended;
+        self.elapsed.get_or_insert_with(|| self.started.elapsed());
+    }
+
+    fn check_total(&self) -> Result<()> {
+        match self.total {
+            // One piece after the other may keep every wait short; the whole may not go on for ever.
+            Some(total) if Instant::now() >= total => Err(Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveBody)),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[dual]
+impl Incoming {
+    /// The next piece as it came over the wire, still encoded.
+    pub(crate) async fn raw_piece(&mut self) -> Result<Option<Bytes>> {
+        self.touched = true;
+        self.check_total()?;
+        let piece = match &mut self.source {
+            Source::Ended => return Ok(None),
+            Source::Whole(bytes) => {
+                let all = std::mem::take(bytes);
+                (!all.is_empty()).then_some(all)
+            }
+            Source::Wire(wire) => wire.piece().await?,
+            Source::Reader(reader) => {
+                let piece = reader.next().await.map_err(reader_failed)?;
+                (!piece.is_empty()).then(|| Bytes::copy_from_slice(piece))
+            }
+            Source::Stream(stream) => rt::next_item(&mut stream.0, None).await?,
+        };
+        match &piece {
+            Some(piece) => self.downloaded += piece.len() as u64,
+            None => self.end(),
+        }
+        Ok(piece)
+    }
+
+    /// The next piece, decoded.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
+        if !self.rest.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.rest)));
+        }
+        if self.decoder.is_none() {
+            return self.raw_piece().await;
+        }
+        loop {
+            if let Some(decoding) = &mut self.decoder {
+                if let Some(piece) = decoding.next()? {
+                    return Ok(Some(piece));
+                }
+                if decoding.finished {
+                    return Ok(None);
+                }
+            }
+            let raw = self.raw_piece().await?;
+            if let Some(decoding) = &mut self.decoder {
+                match raw {
+                    Some(raw) => decoding.decoder.feed(raw),
+                    None => {
+                        decoding.decoder.finish();
+                        decoding.finished = true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads decoded bytes into `buffer`; 0 at the end.
+    pub(crate) async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.rest.is_empty()
+            && self.decoder.is_none()
+            && let Source::Wire(wire) = &mut self.source
+        {
+            self.touched = true;
+            let read = wire.read(buffer).await?;
+            self.downloaded += read as u64;
+            if read == 0 {
+                self.end();
+            } else {
+                self.check_total()?;
+            }
+            return Ok(read);
+        }
+        let Some(mut piece) = self.piece().await? else { return Ok(0) };
+        let length = piece.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&piece[..length]);
+        piece.advance(length);
+        self.rest = piece;
+        Ok(length)
+    }
+
+    /// Everything that is left, decoded.
+    pub(crate) async fn collect(&mut self) -> Result<Bytes> {
+        if self.decoder.is_none()
+            && self.rest.is_empty()
+            && let Source::Wire(wire) = &mut self.source
+            && let Some(length) = wire.remaining()
+        {
+            self.touched = true;
+            let mut whole = Vec::with_capacity(length.min(64 * 1024) as usize);
+            wire.read_rest(&mut whole).await?;
+            self.downloaded += whole.len() as u64;
+            self.end();
+            return Ok(whole.into());
+        }
+        let Some(first) = self.piece().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.piece().await? else { return Ok(first) };
+        let mut whole = Vec::with_capacity(2 * (first.len() + second.len()));
+        whole.extend_from_slice(&first);
+        whole.extend_from_slice(&second);
+        while let Some(piece) = self.piece().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.into())
+    }
+
+    /// Everything that is left, raw, if it is at most `most` bytes; otherwise the connection is closed.
+    pub(crate) async fn collect_raw_at_most(&mut self, most: usize) -> Bytes {
+        if self.remaining().is_some_and(|left| left > most as u64) {
+            self.close();
+            return Bytes::new();
+        }
+        let mut whole = Vec::new();
+        loop {
+            match self.raw_piece().await {
+                Ok(Some(piece)) if whole.len() + piece.len() <= most => whole.extend_from_slice(&piece),
+                Ok(None) => return whole.into(),
+                // Too long, or broken: what a redirect says besides where to go does not matter.
+                Ok(Some(_)) | Err(_) => {
+                    self.close();
+                    return whole.into();
+                }
+            }
+        }
+    }
+}
+
+impl Decoding {
+    fn next(&mut self) -> Result<Option<Bytes>> {
+        let piece = self.decoder.next().map_err(bad_coding)?;
+        self.decoded += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        match self.most {
+            Some(most) if self.decoded > most => {
+                let message = format!("the decoded body is larger than the {most} bytes allowed by max_decoded_size");
+                Err(Error::new(ErrorKind::LimitExceeded, message).in_phase(Phase::Decode))
+            }
+            _ => Ok(piece),
+        }
+    }
+}
+
+fn bad_coding(error: DecodeError) -> Error {
+    Error::new(ErrorKind::DecodingError, error.to_string()).with_source(error).in_phase(Phase::Decode)
+}

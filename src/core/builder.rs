@@ -1,0 +1,398 @@
+//! The configuration of a client in the making.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use serde::Serialize;
+
+use super::Transport;
+use super::client::Client;
+use crate::client_config::ClientConfig;
+use crate::config::{PoolLimits, Timeout};
+use crate::dial::Resolve;
+use crate::error::{Error, Result};
+use crate::headers::{DefaultHeaders, padded_value, replace_names};
+use crate::location::BaseUrl;
+use crate::merge;
+use crate::pairs::{HeaderKey, IntoAddresses, header_map};
+use crate::params::Params;
+use crate::redirect::{Action, Attempt};
+use crate::request::{RedactedUrl, Request};
+#[cfg(feature = "rustls")]
+use crate::tls::{Certificate, CertificateRevocationList, ClientCert, TlsOptions, TlsVersion, Verify};
+
+/// The configuration of a client in the making; what is bad about it is kept, and returned by [`build`](ClientBuilder::build).
+#[must_use = "a builder makes a client when it is built"]
+pub struct ClientBuilder {
+    config: ClientConfig,
+    headers: HeaderMap,
+    suppressed: Vec<HeaderName>,
+    transport: Option<Box<dyn Transport>>,
+    trust_env: bool,
+    error: Option<Error>,
+    #[cfg(feature = "rustls")]
+    tls: TlsOptions,
+}
+
+impl ClientBuilder {
+    /// Begins with the defaults.
+    #[expect(clippy::new_without_default, reason = "Default is implemented, by this")]
+    pub fn new() -> Self {
+        ClientBuilder {
+            config: ClientConfig::plain(),
+            headers: HeaderMap::new(),
+            suppressed: Vec::new(),
+            transport: None,
+            trust_env: true,
+            error: None,
+            #[cfg(feature = "rustls")]
+            tls: TlsOptions::default(),
+        }
+    }
+
+    /// Prepends a URL to every relative one: paths are joined by one slash, its query comes first.
+    pub fn base_url(mut self, url: impl AsRef<str>) -> Self {
+        if url.as_ref().is_empty() {
+            self.config.base_url = None;
+            return self;
+        }
+        match BaseUrl::parse(url.as_ref()) {
+            Ok(base) => self.config.base_url = Some(base),
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Adds a header to every request, beside others of its name given here; the library's default of that name is replaced.
+    pub fn header<K, V>(mut self, name: K, value: V) -> Self
+    where
+        HeaderName: TryFrom<K>,
+        <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        match Request::parse_header(name, value) {
+            Ok((name, value)) => {
+                self.headers.append(name, value);
+            }
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Sets headers of every request from pairs or a `HeaderMap`, replacing what was given here before by the same names.
+    pub fn headers<I, K, V>(mut self, pairs: I) -> Self
+    where
+        I: IntoIterator<Item = (K, V)>,
+        K: HeaderKey,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        match header_map(pairs) {
+            Ok(headers) => replace_names(&mut self.headers, headers),
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Sends no header of this name, not even the library's default.
+    pub fn without_header<K>(mut self, name: K) -> Self
+    where
+        HeaderName: TryFrom<K>,
+        <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
+    {
+        match Request::parse_header(name, HeaderValue::from_static("")) {
+            Ok((name, _)) => {
+                self.headers.remove(&name);
+                self.suppressed.push(name);
+            }
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Sets the `user-agent` header. Default: `dimorph/` and the version.
+    pub fn user_agent<V>(mut self, value: V) -> Self
+    where
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        match Request::parse_header(USER_AGENT, value) {
+            Ok((name, value)) => {
+                self.headers.insert(name, value);
+            }
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Adds query parameters to every request: pairs, a map or a struct.
+    pub fn params(mut self, params: impl Serialize) -> Self {
+        match Params::from_serialize(&params) {
+            Ok(params) => self.config.params.extend(params),
+            Err(error) => self.fail(Error::builder(format!("bad query parameters: {error}")).with_source(error)),
+        }
+        self
+    }
+
+    /// The same as [`params`](ClientBuilder::params), in reqwest's word.
+    pub fn query(self, params: impl Serialize) -> Self {
+        self.params(params)
+    }
+
+    /// Adds a cookie to every request. It belongs to the origin of `base_url`; without one, to the origin that each call asks first.
+    pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        match merge::check_cookie(&name, &value) {
+            Ok(()) => self.config.cookies.push((name, value)),
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Sets the timeouts: a duration for connect, read, write and pool, `None`, or a [`Timeout`]. Default: 5 seconds each.
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.config.timeout = timeout.into();
+        self
+    }
+
+    /// Sets how many connections are kept and opened. Default: 10 idle, 100 in all.
+    pub fn pool_limits(mut self, limits: PoolLimits) -> Self {
+        self.config.pool_limits = limits;
+        self
+    }
+
+    /// Follows redirects or not. Default: it does, as HTTPX did before 0.20.
+    pub fn follow_redirects(mut self, follow: bool) -> Self {
+        self.config.follow_redirects = follow;
+        self
+    }
+
+    /// Sets how many redirects are followed before `TooManyRedirects`. Default: 20.
+    pub fn max_redirects(mut self, most: usize) -> Self {
+        self.config.max_redirects = most;
+        self
+    }
+
+    /// Asks a function about each redirect that would be followed.
+    pub fn redirect_policy(mut self, policy: impl Fn(Attempt<'_>) -> Action + Send + Sync + 'static) -> Self {
+        self.config.redirect_policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// Names headers that, as `authorization` does, stay with their origin when a redirect leaves it.
+    pub fn sensitive_headers<I, K>(mut self, names: I) -> Self
+    where
+        I: IntoIterator<Item = K>,
+        K: HeaderKey,
+    {
+        for name in names {
+            match name.parse() {
+                Ok(name) => self.config.sensitive_headers.extend(name),
+                Err(error) => self.fail(error),
+            }
+        }
+        self
+    }
+
+    /// Sets the charset of text whose `content-type` names none. Default: UTF-8.
+    pub fn default_encoding(mut self, label: impl Into<String>) -> Self {
+        self.config.default_encoding = Some(label.into().into());
+        self
+    }
+
+    /// Believes the environment or not: `SSL_CERT_FILE`, `SSL_CERT_DIR`, `SSLKEYLOGFILE`. Default: it does.
+    pub fn trust_env(mut self, trust: bool) -> Self {
+        self.trust_env = trust;
+        self
+    }
+
+    /// Connects to these addresses for a host, instead of looking it up. A port of 0 stands for the URL's.
+    pub fn resolve(mut self, host: impl AsRef<str>, addresses: impl IntoAddresses) -> Self {
+        self.config.dial.overrides.push((host.as_ref().into(), addresses.into_addresses()));
+        self
+    }
+
+    /// Looks names up by this resolver.
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.config.dial.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// Connects to a Unix socket, whatever host the URL names.
+    #[cfg(unix)]
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.dial.unix_socket = Some(path.into());
+        self
+    }
+
+    /// Connects from this local address.
+    pub fn local_address(mut self, address: impl Into<Option<IpAddr>>) -> Self {
+        self.config.dial.local_address = address.into();
+        self
+    }
+
+    /// Sets TCP_NODELAY. Default: on.
+    pub fn tcp_nodelay(mut self, on: bool) -> Self {
+        self.config.dial.nodelay = Some(on);
+        self
+    }
+
+    /// Sets how long a connection is silent before TCP keep-alive probes begin. Default: none are sent.
+    pub fn tcp_keepalive(mut self, idle: impl Into<Option<Duration>>) -> Self {
+        self.config.dial.keepalive = idle.into();
+        self
+    }
+
+    /// Tries to connect so many more times where no connection could be made, after 0, 0.5, 1, 2 … seconds. Default: 0.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.config.retries = retries;
+        self
+    }
+
+    /// Limits the head of a response. Default: 256 KiB.
+    pub fn max_head_bytes(mut self, most: usize) -> Self {
+        self.config.h1.head_bytes = most;
+        self
+    }
+
+    /// Limits the header fields of a response. Default: 256.
+    pub fn max_fields(mut self, most: usize) -> Self {
+        self.config.h1.fields = most;
+        self
+    }
+
+    /// Limits the trailers of a chunked body. Default: 16 KiB.
+    pub fn max_trailer_bytes(mut self, most: usize) -> Self {
+        self.config.h1.trailer_bytes = most;
+        self
+    }
+
+    /// Limits the chunk extensions of a whole body. Default: 16 KiB.
+    pub fn max_chunk_extension_bytes(mut self, most: usize) -> Self {
+        self.config.h1.chunk_extension_bytes = most;
+        self
+    }
+
+    /// Limits the informational (1xx) responses before a final one. Default: 64.
+    pub fn max_informational(mut self, most: usize) -> Self {
+        self.config.h1.informational = most;
+        self
+    }
+
+    /// Limits the decoded size of a body with a `content-encoding`; `LimitExceeded` beyond it. Default: none.
+    pub fn max_decoded_size(mut self, most: impl Into<Option<u64>>) -> Self {
+        self.config.max_decoded_size = most.into();
+        self
+    }
+
+    /// Sends every request through this transport instead of the network.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Box::new(transport));
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// The first thing that was bad: a URL, a header, a certificate file.
+    pub fn build(mut self) -> Result<Client> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        if let Some(name) = padded_value(&self.headers) {
+            return Err(Error::builder(format!("the value of the header `{name}` begins or ends with white space")));
+        }
+        if !self.headers.is_empty() || !self.suppressed.is_empty() {
+            self.config.headers = Arc::new(DefaultHeaders::new(&self.headers, &self.suppressed));
+        }
+        #[cfg(feature = "rustls")]
+        {
+            self.tls.trust_env = self.trust_env;
+            self.config.tls = self.tls.prepare().map_err(crate::client_config::bad_tls)?;
+            if self.trust_env && crate::env::has_tls_files(&|name| std::env::var_os(name)) {
+                self.config.tls_config()?;
+            }
+        }
+        Ok(Client::from_config(self.config, self.transport))
+    }
+
+    /// Keeps the first error.
+    fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+    }
+}
+
+/// TLS: the client's, never one request's.
+#[cfg(feature = "rustls")]
+impl ClientBuilder {
+    /// Sets how servers' certificates are verified: `true`, `false`, a file or directory of CA certificates, or a
+    /// `rustls::ClientConfig`. Default: `true`, by Mozilla's roots.
+    pub fn verify(mut self, verify: impl Into<Verify>) -> Self {
+        self.tls.verify = verify.into();
+        self
+    }
+
+    /// Sets the client's own certificate: a PEM file with its key, or a pair of files.
+    pub fn cert(mut self, cert: impl Into<ClientCert>) -> Self {
+        self.tls.cert = Some(cert.into());
+        self
+    }
+
+    /// Trusts a certificate besides the roots that `verify` names.
+    pub fn add_root_certificate(mut self, certificate: Certificate) -> Self {
+        self.tls.extra_roots.push(certificate);
+        self
+    }
+
+    /// Refuses the certificates that these lists revoke.
+    pub fn crls(mut self, lists: impl IntoIterator<Item = CertificateRevocationList>) -> Self {
+        self.tls.crls.extend(lists);
+        self
+    }
+
+    /// Sets the oldest TLS version spoken. Default: 1.2.
+    pub fn min_tls_version(mut self, version: TlsVersion) -> Self {
+        self.tls.min_version = Some(version);
+        self
+    }
+
+    /// Sets the newest TLS version spoken. Default: 1.3.
+    pub fn max_tls_version(mut self, version: TlsVersion) -> Self {
+        self.tls.max_version = Some(version);
+        self
+    }
+
+    /// Names the server in the handshake (SNI) or not. Default: it does.
+    pub fn tls_sni(mut self, on: bool) -> Self {
+        self.tls.no_sni = !on;
+        self
+    }
+
+    /// Uses this crypto provider instead of the one compiled in.
+    pub fn crypto_provider(mut self, provider: impl Into<Arc<rustls::crypto::CryptoProvider>>) -> Self {
+        self.tls.provider = Some(provider.into());
+        self
+    }
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        ClientBuilder::new()
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("base_url", &self.config.base_url.as_ref().map(|base| format!("{:?}", RedactedUrl(base.url()))))
+            .field("timeout", &self.config.timeout)
+            .field("pool_limits", &self.config.pool_limits)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}

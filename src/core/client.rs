@@ -1,0 +1,180 @@
+//! The client: configuration, pool, and where requests begin.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+use url::Url;
+
+use super::builder::ClientBuilder;
+use super::pool::Pool;
+use super::request_builder::RequestBuilder;
+use super::response::Response;
+use super::{Transport, dual};
+use crate::client_config::ClientConfig;
+use crate::config::PoolStats;
+use crate::error::Result;
+use crate::merge;
+use crate::params::Params;
+use crate::request::Request;
+
+/// An HTTP client: a pool of connections, and the configuration that its requests share.
+///
+/// Cloning it is cheap, and the clones share the pool. The pool is closed by [`close`](Client::close), or when the last clone is dropped.
+///
+#[doc = example!(
+    "let client = Client::new();
+let response = client.get(\"https://example.com\").send()",
+    "?;
+assert_eq!(response.status(), 200);"
+)]
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Arc<ClientConfig>,
+    pool: Pool,
+    transport: Option<Box<dyn Transport>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+impl Inner {
+    fn shut(&self) {
+        self.pool.close();
+        if let Some(transport) = &self.transport {
+            transport.close();
+        }
+    }
+}
+
+impl Client {
+    /// Makes a client with the defaults. Costs microseconds: certificates are parsed at the first https request.
+    #[expect(clippy::new_without_default, reason = "Default is implemented, by this")]
+    pub fn new() -> Self {
+        Client::from_config(ClientConfig::plain(), None)
+    }
+
+    /// Begins the configuration of a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    pub(crate) fn from_config(config: ClientConfig, transport: Option<Box<dyn Transport>>) -> Self {
+        let pool = Pool::new(config.pool_limits);
+        Client { inner: Arc::new(Inner { config: Arc::new(config), pool, transport }) }
+    }
+
+    pub(crate) fn config(&self) -> &Arc<ClientConfig> {
+        &self.inner.config
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+
+    pub(crate) fn transport(&self) -> Option<&dyn Transport> {
+        self.inner.transport.as_deref()
+    }
+
+    /// Begins a GET request.
+    pub fn get(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::GET, url)
+    }
+
+    /// Begins a POST request.
+    pub fn post(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::POST, url)
+    }
+
+    /// Begins a PUT request.
+    pub fn put(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::PUT, url)
+    }
+
+    /// Begins a PATCH request.
+    pub fn patch(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::PATCH, url)
+    }
+
+    /// Begins a DELETE request.
+    pub fn delete(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::DELETE, url)
+    }
+
+    /// Begins a HEAD request.
+    pub fn head(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::HEAD, url)
+    }
+
+    /// Begins an OPTIONS request.
+    pub fn options(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::OPTIONS, url)
+    }
+
+    /// Begins a request of any method. The URL is absolute, or relative to the client's `base_url`.
+    pub fn request(&self, method: Method, url: impl AsRef<str>) -> RequestBuilder {
+        RequestBuilder::new(self.clone(), merge::begin(&self.inner.config, method, url.as_ref()))
+    }
+
+    /// Makes a request merged with the client's defaults, to be changed and sent.
+    ///
+    /// # Errors
+    /// `InvalidUrl` or `UnsupportedProtocol` for the URL.
+    pub fn build_request(&self, method: Method, url: impl AsRef<str>) -> Result<Request> {
+        let request = merge::begin(&self.inner.config, method, url.as_ref())?;
+        merge::finish(&self.inner.config, request, &Params::default(), &[])
+    }
+
+    /// Returns the URL that relative ones are prepended with; it ends in a slash.
+    pub fn base_url(&self) -> Option<&Url> {
+        self.inner.config.base_url.as_ref().map(|base| base.url())
+    }
+
+    /// Counts what the pool holds now.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.inner.pool.stats()
+    }
+}
+
+#[dual]
+impl Client {
+    /// Sends a request as it is. Of the client, its timeouts, redirect settings and cookies for redirects apply where the request says nothing.
+    ///
+    /// # Errors
+    /// Of the kinds of which [`Error::is_request`](crate::Error::is_request) tells, and `TooManyRedirects`. A response of whatever status is no error.
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        self.follow(request).await
+    }
+
+    /// The same as [`send`](Client::send), in reqwest's word.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send).
+    pub async fn execute(&self, request: Request) -> Result<Response> {
+        self.follow(request).await
+    }
+
+    /// Closes the idle connections and refuses new requests with `ClientClosed`. Responses that are being read go on.
+    pub async fn close(&self) {
+        self.inner.shut();
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Client::new()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("pool", &self.pool_stats()).finish_non_exhaustive()
+    }
+}

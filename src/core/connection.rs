@@ -1,0 +1,53 @@
+//! One connection: its stream, its buffers, and the state of the exchange on it.
+
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+
+use super::stream::Stream;
+use crate::proto::h1::{Exchange, H1Limits};
+
+/// How much is received at a time while the head of a response is awaited.
+pub(crate) const HEAD_READ: usize = 4096;
+/// What is kept of the send buffer between requests.
+const KEPT_SEND_BUFFER: usize = 4096;
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    /// Received, and not used yet.
+    pub(crate) received: BytesMut,
+    /// Heads, chunk sizes and small bodies on their way out.
+    pub(crate) outgoing: Vec<u8>,
+    pub(crate) exchange: Exchange,
+    pub(crate) remote_addr: Option<SocketAddr>,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: Stream, limits: H1Limits) -> Box<Self> {
+        Box::new(Connection {
+            remote_addr: stream.peer_addr(),
+            stream,
+            received: BytesMut::new(),
+            outgoing: Vec::with_capacity(512),
+            exchange: Exchange::new(limits),
+        })
+    }
+
+    /// Tells whether an idle connection can be used again.
+    pub(crate) fn is_usable(&mut self) -> bool {
+        self.received.is_empty() && self.stream.is_silent()
+    }
+
+    /// Gives back what only a transfer needs.
+    pub(crate) fn rest(&mut self) {
+        self.stream.shrink();
+        self.outgoing.clear();
+        if self.outgoing.capacity() > 4 * KEPT_SEND_BUFFER {
+            self.outgoing.shrink_to(KEPT_SEND_BUFFER);
+        }
+        if self.received.capacity() > 4 * HEAD_READ {
+            self.received = BytesMut::new();
+        }
+    }
+}

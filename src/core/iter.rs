@@ -1,0 +1,125 @@
+//! Walking through the body of a response.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::dual;
+use super::response::Response;
+use crate::error::{Error, Result};
+use crate::shapes::{Chunks, Shape, Text};
+
+/// The body of a response, item by item; made by the `iter_*` methods of [`Response`].
+///
+/// It ends after the first error.
+pub struct Iter<'a, S> {
+    pub(crate) response: &'a mut Response,
+    pub(crate) raw: bool,
+    pub(crate) shape: S,
+    pub(crate) state: State,
+}
+
+/// Where a walk stands.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// The body was buffered: here it is.
+    Buffered(Bytes),
+    /// The body cannot be walked.
+    Refused(Error),
+    Walking,
+    Ended,
+}
+
+impl<'a, S: Shape> Iter<'a, S> {
+    pub(crate) fn new(response: &'a mut Response, raw: bool, shape: S) -> Self {
+        let state = match response.begin_walk() {
+            Ok(Some(content)) => State::Buffered(content),
+            Ok(None) => State::Walking,
+            Err(error) => State::Refused(response.locate(error)),
+        };
+        Iter { response, raw, shape, state }
+    }
+
+    /// What can be given without reading; `None`: a piece is needed first.
+    pub(crate) fn ready(&mut self) -> Option<Option<Result<S::Item>>> {
+        if let Some(item) = self.shape.pop() {
+            return Some(Some(Ok(item)));
+        }
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Ended => Some(None),
+            State::Refused(error) => Some(Some(Err(error))),
+            State::Buffered(content) => {
+                self.shape.push(content);
+                let first = self.shape.pop();
+                if first.is_none() {
+                    self.shape.finish();
+                    return Some(self.shape.pop().map(Ok));
+                }
+                // What is left comes out piece by piece; an empty one marks the end.
+                self.state = State::Buffered(Bytes::new());
+                Some(first.map(Ok))
+            }
+            State::Walking => {
+                self.state = State::Walking;
+                None
+            }
+        }
+    }
+
+    /// Takes a piece, the end, or an error; returns what ends the walk.
+    pub(crate) fn take(&mut self, piece: Result<Option<Bytes>>) -> Option<Error> {
+        match piece {
+            Ok(Some(piece)) => self.shape.push(piece),
+            Ok(None) => {
+                self.shape.finish();
+                self.state = State::Ended;
+            }
+            Err(error) => {
+                self.state = State::Ended;
+                return Some(error);
+            }
+        }
+        None
+    }
+}
+
+impl Iter<'_, Chunks> {
+    /// Gives chunks of this many bytes; only the last may be shorter.
+    #[must_use]
+    pub fn chunk_size(mut self, bytes: usize) -> Self {
+        self.shape.set_size(bytes);
+        self
+    }
+}
+
+impl Iter<'_, Text> {
+    /// Gives pieces of this many characters; only the last may be shorter.
+    #[must_use]
+    pub fn chunk_size(mut self, characters: usize) -> Self {
+        self.shape.set_size(characters);
+        self
+    }
+}
+
+#[dual]
+impl<S: Shape> Iter<'_, S> {
+    /// Gives the next item; `None` at the end.
+    #[expect(clippy::should_implement_trait, reason = "the trait is implemented too; the inherent method is one text for both forms")]
+    pub async fn next(&mut self) -> Option<Result<S::Item>> {
+        loop {
+            if let Some(item) = self.ready() {
+                return item;
+            }
+            let piece = self.response.piece(self.raw).await;
+            if let Some(error) = self.take(piece) {
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for Iter<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").field("response", &self.response).finish_non_exhaustive()
+    }
+}

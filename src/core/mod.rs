@@ -1,0 +1,22 @@
+//! The engine, compiled twice: once into `dimorph::blocking`, once into `dimorph::asynchronous`.
+//!
+//! `send.rs` shows a request's whole life. The rules for these files stand in `docs/src/how-it-is-built.md`.
+
+pub(crate) mod body;
+pub(crate) mod builder;
+pub(crate) mod client;
+pub(crate) mod connection;
+pub(crate) mod dial;
+pub(crate) mod http11;
+pub(crate) mod iter;
+pub(crate) mod pool;
+pub(crate) mod request_builder;
+pub(crate) mod response;
+pub(crate) mod send;
+pub(crate) mod stream;
+#[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
+pub(crate) mod tls_stream;
+pub(crate) mod upload;
+pub(crate) mod wire_body;
+
+pub(crate) use super::{Transport, dual, rt};

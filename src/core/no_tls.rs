@@ -1,0 +1,61 @@
+//! Stands in for `tls_stream.rs` where no TLS is compiled in: a session that cannot exist.
+
+use std::io;
+
+use super::{dual, rt};
+use crate::client_config::ClientConfig;
+use crate::config::Wait;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::location::Origin;
+
+#[derive(Debug)]
+pub(crate) enum TlsSession {}
+
+impl TlsSession {
+    pub(crate) fn try_send(&mut self, _io: &mut rt::Stream, _bytes: &[u8]) -> io::Result<usize> {
+        match *self {}
+    }
+
+    pub(crate) fn try_read(&mut self, _io: &mut rt::Stream, _buffer: &mut [u8]) -> io::Result<usize> {
+        match *self {}
+    }
+
+    pub(crate) fn try_flush(&mut self, _io: &mut rt::Stream) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn is_silent(&mut self, _io: &mut rt::Stream) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn has_plaintext(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn close(&mut self, _io: &mut rt::Stream) {
+        match *self {}
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        match *self {}
+    }
+}
+
+#[dual]
+impl TlsSession {
+    pub(crate) async fn connect(_io: &mut rt::Stream, _config: &ClientConfig, origin: Origin<'_>, _wait: Wait) -> Result<Box<TlsSession>> {
+        Err(Error::new(
+            ErrorKind::UnsupportedProtocol,
+            format!("https://{} needs TLS, and dimorph was built without it: switch on its feature `rustls`", origin.host),
+        )
+        .in_phase(Phase::Tls))
+    }
+
+    pub(crate) async fn read(&mut self, _io: &mut rt::Stream, _buffer: &mut [u8], _wait: Wait) -> io::Result<usize> {
+        match *self {}
+    }
+
+    pub(crate) async fn read_spare(&mut self, _io: &mut rt::Stream, _buffer: &mut Vec<u8>, _wait: Wait) -> io::Result<usize> {
+        match *self {}
+    }
+}

@@ -1,0 +1,217 @@
+//! A request in the making.
+
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Extensions, Version};
+use serde::Serialize;
+
+use super::client::Client;
+use super::dual;
+use super::response::Response;
+use crate::body::Body;
+use crate::config::{Setting, Timeout};
+use crate::error::{Error, Result};
+use crate::headers::replace_names;
+use crate::merge;
+use crate::pairs::{HeaderKey, header_map};
+use crate::params::Params;
+use crate::request::Request;
+
+/// A request in the making; what is bad about it is kept, and returned by `build` or `send`.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct RequestBuilder {
+    client: Client,
+    request: Result<Request>,
+    params: Params,
+    cookies: Vec<(String, String)>,
+}
+
+impl RequestBuilder {
+    pub(crate) fn new(client: Client, request: Result<Request>) -> Self {
+        RequestBuilder { client, request, params: Params::default(), cookies: Vec::new() }
+    }
+
+    /// Adds a header, beside others of its name given here; the client's of the same name is replaced.
+    pub fn header<K, V>(self, name: K, value: V) -> Self
+    where
+        HeaderName: TryFrom<K>,
+        <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        self.change(|request| {
+            let (name, value) = Request::parse_header(name, value)?;
+            request.request_headers_mut().own_mut().append(name, value);
+            Ok(())
+        })
+    }
+
+    /// Sets headers from pairs or a `HeaderMap`, replacing what was given here before by the same names.
+    pub fn headers<I, K, V>(self, pairs: I) -> Self
+    where
+        I: IntoIterator<Item = (K, V)>,
+        K: HeaderKey,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        self.change(|request| {
+            replace_names(request.request_headers_mut().own_mut(), header_map(pairs)?);
+            Ok(())
+        })
+    }
+
+    /// Sends no header of this name, whatever the client's defaults are.
+    pub fn without_header<K>(self, name: K) -> Self
+    where
+        HeaderName: TryFrom<K>,
+        <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
+    {
+        self.change(|request| {
+            let (name, _) = Request::parse_header(name, HeaderValue::from_static(""))?;
+            request.request_headers_mut().suppress(name);
+            Ok(())
+        })
+    }
+
+    /// Adds query parameters: pairs, a map or a struct. A key given here replaces the client's and the URL's of that name.
+    pub fn params(mut self, params: impl Serialize) -> Self {
+        match Params::from_serialize(&params) {
+            Ok(params) => self.params.extend(params),
+            Err(error) => return self.fail(Error::builder(format!("bad query parameters: {error}")).with_source(error)),
+        }
+        self
+    }
+
+    /// The same as [`params`](RequestBuilder::params), in reqwest's word.
+    pub fn query(self, params: impl Serialize) -> Self {
+        self.params(params)
+    }
+
+    /// Adds a cookie for this request and its same-origin redirects.
+    pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        if let Err(error) = merge::check_cookie(&name, &value) {
+            return self.fail(error);
+        }
+        self.cookies.push((name, value));
+        self
+    }
+
+    /// Sets the body.
+    pub fn body(self, body: impl Into<Body>) -> Self {
+        self.change(|request| {
+            request.set_body(body.into());
+            Ok(())
+        })
+    }
+
+    /// Sets the body to JSON, and its `content-type` if none is set.
+    #[cfg(feature = "json")]
+    pub fn json(self, value: impl Serialize) -> Self {
+        self.change(|request| {
+            let bytes = crate::json::to_vec(&value).map_err(|error| Error::builder(format!("the value does not serialize as JSON: {error}")).with_source(error))?;
+            set_content(request, bytes, "application/json");
+            Ok(())
+        })
+    }
+
+    /// Sets the body to a form (`application/x-www-form-urlencoded`), and its `content-type` if none is set.
+    pub fn form(self, fields: impl Serialize) -> Self {
+        self.change(|request| {
+            let fields = Params::from_serialize(&fields).map_err(|error| Error::builder(format!("bad form fields: {error}")).with_source(error))?;
+            set_content(request, fields.encode_form().into_bytes(), "application/x-www-form-urlencoded");
+            Ok(())
+        })
+    }
+
+    /// Sets the timeouts: a duration for connect, read, write and pool, `None`, or a [`Timeout`].
+    pub fn timeout(self, timeout: impl Into<Timeout>) -> Self {
+        self.change(|request| {
+            *request.timeout_mut() = Some(timeout.into());
+            Ok(())
+        })
+    }
+
+    /// Follows redirects or not, whatever the client says.
+    pub fn follow_redirects(self, follow: bool) -> Self {
+        self.change(|request| {
+            request.options_mut().follow_redirects = Setting::Set(follow);
+            Ok(())
+        })
+    }
+
+    /// Follows at most this many redirects, whatever the client says.
+    pub fn max_redirects(self, most: usize) -> Self {
+        self.change(|request| {
+            request.options_mut().max_redirects = Setting::Set(most);
+            Ok(())
+        })
+    }
+
+    /// Asks for an HTTP version.
+    pub fn version(self, version: Version) -> Self {
+        self.change(|request| {
+            *request.version_mut() = version;
+            Ok(())
+        })
+    }
+
+    /// Sets the extensions that travel with the request.
+    pub fn extensions(self, extensions: Extensions) -> Self {
+        self.change(|request| {
+            *request.extensions_mut() = extensions;
+            Ok(())
+        })
+    }
+
+    /// Makes the request, merged with the client's defaults and ready to be changed.
+    ///
+    /// # Errors
+    /// The first thing that was bad: `InvalidUrl`, `UnsupportedProtocol`, `LocalProtocolError` for headers and cookies, `Builder`.
+    pub fn build(self) -> Result<Request> {
+        merge::finish(self.client.config(), self.request?, &self.params, &self.cookies)
+    }
+
+    /// Makes a second builder of the same content; `None` where the body is a reader or stream, or something is bad.
+    pub fn try_clone(&self) -> Option<RequestBuilder> {
+        let request = self.request.as_ref().ok()?.try_clone().ok()?;
+        Some(RequestBuilder { client: self.client.clone(), request: Ok(request), params: self.params.clone(), cookies: self.cookies.clone() })
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Request) -> Result<()>) -> Self {
+        if let Ok(request) = &mut self.request
+            && let Err(error) = change(request)
+        {
+            return self.fail(error);
+        }
+        self
+    }
+
+    /// Keeps the first error.
+    fn fail(mut self, error: Error) -> Self {
+        if self.request.is_ok() {
+            self.request = Err(error);
+        }
+        self
+    }
+}
+
+#[dual]
+impl RequestBuilder {
+    /// Builds and sends the request.
+    ///
+    /// # Errors
+    /// As [`build`](RequestBuilder::build) and [`Client::send`].
+    pub async fn send(self) -> Result<Response> {
+        let request = merge::finish(self.client.config(), self.request?, &self.params, &self.cookies)?;
+        self.client.send(request).await
+    }
+}
+
+fn set_content(request: &mut Request, bytes: Vec<u8>, content_type: &'static str) {
+    if !request.request_headers().contains(&CONTENT_TYPE) {
+        request.request_headers_mut().own_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    request.set_body(bytes.into());
+}
+

@@ -1,0 +1,514 @@
+//! The response that a caller holds.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::{Extensions, HeaderMap, StatusCode, Version};
+use url::Url;
+
+use super::body::Incoming;
+use super::iter::Iter;
+use super::pool::Lease;
+use super::{dual, rt};
+use crate::body::Body;
+use crate::client_config::ClientConfig;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::history::{self, HistoryEntry};
+use crate::links::Links;
+use crate::proto::h1::ResponseHead;
+use crate::redirect;
+use crate::request::{Request, RedactedUrl};
+use crate::shapes::{Chunks, Lines, Text};
+use crate::text;
+
+/// A response: its head, and its body still on the wire until it is read.
+///
+/// A response that is dropped half read closes its connection and gives its slot in the pool back at once.
+pub struct Response {
+    status: StatusCode,
+    version: Version,
+    /// Where it is not the status's canonical phrase.
+    reason: Option<Box<str>>,
+    headers: HeaderMap,
+    request: Request,
+    history: Vec<HistoryEntry>,
+    extensions: Extensions,
+    remote_addr: Option<SocketAddr>,
+    config: Option<Arc<ClientConfig>>,
+    content: Option<Bytes>,
+    closed: bool,
+    pub(crate) body: Incoming,
+    /// A read that a poll began and nobody has finished.
+    pub(crate) pending: rt::Pending<(Incoming, Result<Option<Bytes>>)>,
+    upgrade: Option<Lease>,
+}
+
+impl Response {
+    pub(crate) fn from_wire(head: ResponseHead, body: Incoming, request: Request, config: Arc<ClientConfig>) -> Result<Self> {
+        let mut response = Response {
+            status: head.status,
+            version: head.version,
+            reason: head.reason.map(|bytes| latin1(&bytes)),
+            headers: head.headers,
+            request,
+            history: Vec::new(),
+            extensions: Extensions::new(),
+            remote_addr: None,
+            config: None,
+            content: None,
+            closed: false,
+            body,
+            pending: rt::Pending::default(),
+            upgrade: None,
+        };
+        response.adopt(config)?;
+        Ok(response)
+    }
+
+    /// Takes over what the client knows about bodies.
+    fn adopt(&mut self, config: Arc<ClientConfig>) -> Result<()> {
+        if self.body.remaining() != Some(0) {
+            self.body.decode_by(&self.headers, config.max_decoded_size)?;
+        }
+        self.config = Some(config);
+        Ok(())
+    }
+
+    /// Fills in what a transport's response cannot know.
+    pub(crate) fn complete(&mut self, request: Request, config: Arc<ClientConfig>, started: Instant) -> Result<()> {
+        self.request = request;
+        self.body.restart_clock(started);
+        self.adopt(config)
+    }
+
+    pub(crate) fn set_remote_addr(&mut self, addr: Option<SocketAddr>) {
+        self.remote_addr = addr;
+    }
+
+    pub(crate) fn set_upgrade(&mut self, lease: Lease) {
+        self.upgrade = Some(lease);
+    }
+
+    pub(crate) fn set_history(&mut self, history: Vec<HistoryEntry>) {
+        self.history = history;
+    }
+
+    /// Returns the status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns the HTTP version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Returns the reason phrase as the server sent it (HTTPX's `reason_phrase`).
+    pub fn reason(&self) -> &str {
+        match &self.reason {
+            Some(reason) => reason,
+            None => self.status.canonical_reason().unwrap_or(""),
+        }
+    }
+
+    /// Returns the headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns the headers, to change.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    /// Returns the URL that answered, after redirects.
+    pub fn url(&self) -> &Url {
+        self.request.url()
+    }
+
+    /// Returns the request that was answered, after redirects.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Returns the responses that led here, the first one first.
+    pub fn history(&self) -> &[HistoryEntry] {
+        &self.history
+    }
+
+    /// Returns the extensions.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// Returns the extensions, to change.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    /// Returns the peer's address; `None` for Unix sockets and transports without one.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.remote_addr
+    }
+
+    /// Returns the time from sending the request to the end of the body; until then, to now.
+    pub fn elapsed(&self) -> Duration {
+        self.body.elapsed()
+    }
+
+    /// Returns how many bytes of the body came over the wire so far, before decoding.
+    pub fn num_bytes_downloaded(&self) -> u64 {
+        self.body.downloaded()
+    }
+
+    /// Returns the announced length of the body; `None` where it is unknown or the body is encoded.
+    pub fn content_length(&self) -> Option<u64> {
+        if self.body.is_decoded() {
+            return None;
+        }
+        let announced = self.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
+        announced.or_else(|| self.body.remaining())
+    }
+
+    /// Returns the trailers, once the body has been read to its end.
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.body.trailers()
+    }
+
+    /// Returns the links of the `link` header (RFC 8288), by their relation.
+    pub fn links(&self) -> Links {
+        Links::from_headers(&self.headers)
+    }
+
+    /// Returns the name of the charset that text is decoded with: the `content-type`'s, else the client's default, else `utf-8`.
+    pub fn encoding(&self) -> Cow<'_, str> {
+        match self.charset() {
+            Some(charset) => Cow::Owned(charset),
+            None => Cow::Borrowed(self.default_encoding().unwrap_or("utf-8")),
+        }
+    }
+
+    fn charset(&self) -> Option<String> {
+        text::charset_param(self.headers.get(CONTENT_TYPE)).filter(|label| text::is_known(label))
+    }
+
+    fn default_encoding(&self) -> Option<&str> {
+        self.config.as_ref().and_then(|config| config.default_encoding.as_deref())
+    }
+
+    /// Tells whether the status is 1xx.
+    pub fn is_informational(&self) -> bool {
+        self.status.is_informational()
+    }
+
+    /// Tells whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        self.status.is_success()
+    }
+
+    /// Tells whether the status is 3xx.
+    pub fn is_redirect(&self) -> bool {
+        self.status.is_redirection()
+    }
+
+    /// Tells whether the status is 4xx.
+    pub fn is_client_error(&self) -> bool {
+        self.status.is_client_error()
+    }
+
+    /// Tells whether the status is 5xx.
+    pub fn is_server_error(&self) -> bool {
+        self.status.is_server_error()
+    }
+
+    /// Tells whether the status is 4xx or 5xx.
+    pub fn is_error(&self) -> bool {
+        self.is_client_error() || self.is_server_error()
+    }
+
+    /// Returns the response, or for 4xx and 5xx an error.
+    ///
+    /// # Errors
+    /// `HttpStatus`, with the status and the URL.
+    pub fn error_for_status(self) -> Result<Self> {
+        match self.is_error() {
+            true => Err(self.status_error()),
+            false => Ok(self),
+        }
+    }
+
+    /// Returns the response, or for 4xx and 5xx an error.
+    ///
+    /// # Errors
+    /// `HttpStatus`, with the status and the URL.
+    pub fn error_for_status_ref(&self) -> Result<&Self> {
+        match self.is_error() {
+            true => Err(self.status_error()),
+            false => Ok(self),
+        }
+    }
+
+    /// Returns the response, or for all but 2xx an error: HTTPX's `raise_for_status`.
+    ///
+    /// # Errors
+    /// `HttpStatus`, with the status and the URL.
+    pub fn raise_for_status(&self) -> Result<&Self> {
+        match self.is_success() {
+            true => Ok(self),
+            false => Err(self.status_error()),
+        }
+    }
+
+    fn status_error(&self) -> Error {
+        let what = match self.status.as_u16() / 100 {
+            1 => "Informational response",
+            3 => "Redirect response",
+            4 => "Client error",
+            5 => "Server error",
+            _ => "Invalid status code",
+        };
+        let status = self.status.as_u16();
+        let message = format!("{what} '{status} {}' for url '{:?}'", self.reason(), RedactedUrl(self.url()));
+        Error::new(ErrorKind::HttpStatus, message).in_phase(Phase::Build).with_status(self.status).with_url(self.url())
+    }
+
+    /// Returns the request that would follow this redirect; `None` where this is none.
+    pub fn next_request(&self) -> Option<Request> {
+        let location = self.headers.get(LOCATION).filter(|_| redirect::is_followed(self.status))?;
+        let sensitive = self.config.as_ref().map_or(&[][..], |config| &config.sensitive_headers);
+        redirect::next_request(&self.request, self.status, location, sensitive).ok()
+    }
+
+    /// Returns the body where [`buffer`](Response::buffer) has read it.
+    pub fn content(&self) -> Option<&Bytes> {
+        self.content.as_ref()
+    }
+
+    /// Reads the body piece by piece, decoded.
+    pub fn iter_bytes(&mut self) -> Iter<'_, Chunks> {
+        Iter::new(self, false, Chunks::default())
+    }
+
+    /// Reads the body piece by piece, as it comes over the wire.
+    pub fn iter_raw(&mut self) -> Iter<'_, Chunks> {
+        Iter::new(self, true, Chunks::default())
+    }
+
+    /// Reads the body as text, piece by piece.
+    pub fn iter_text(&mut self) -> Iter<'_, Text> {
+        let shape = Text::new(Some(&self.encoding()));
+        Iter::new(self, false, shape)
+    }
+
+    /// Reads the body line by line.
+    pub fn iter_lines(&mut self) -> Iter<'_, Lines> {
+        let shape = Lines::new(Some(&self.encoding()));
+        Iter::new(self, false, shape)
+    }
+
+    /// Begins a walk through the body: a buffered one can be walked again, a consumed one cannot.
+    pub(crate) fn begin_walk(&mut self) -> Result<Option<Bytes>> {
+        if let Some(content) = &self.content {
+            return Ok(Some(content.clone()));
+        }
+        self.check_readable().map(|()| None)
+    }
+
+    fn check_readable(&self) -> Result<()> {
+        if self.closed {
+            return Err(Error::new(ErrorKind::StreamClosed, "the response was closed before its body was read"));
+        }
+        if self.body.was_touched() && self.body.has_ended() {
+            return Err(Error::new(ErrorKind::StreamConsumed, "the body was already consumed piece by piece"));
+        }
+        Ok(())
+    }
+
+    /// The error with this response's URL.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        error.with_url(self.request.url())
+    }
+
+    /// Ends as an entry of another response's history.
+    pub(crate) fn into_history(self, content: Bytes) -> HistoryEntry {
+        let reason = self.reason().into();
+        HistoryEntry::new(history::Inner {
+            request: self.request,
+            status: self.status,
+            version: self.version,
+            reason,
+            headers: self.headers,
+            content,
+        })
+    }
+}
+
+#[dual]
+impl Response {
+    /// Reads the whole body, decoded.
+    ///
+    /// # Errors
+    /// Timeouts, `ReadError`, `RemoteProtocolError` for a body cut short, `DecodingError`; `StreamConsumed` after it was read piece by piece.
+    pub async fn bytes(mut self) -> Result<Bytes> {
+        self.whole().await
+    }
+
+    /// Reads the whole body as text, by the charset of its `content-type`; what does not decode is replaced by U+FFFD.
+    ///
+    /// # Errors
+    /// As [`bytes`](Response::bytes).
+    pub async fn text(self) -> Result<String> {
+        let encoding = self.encoding().into_owned();
+        let bytes = self.bytes().await?;
+        Ok(text::decode_all(Some(&encoding), &bytes))
+    }
+
+    /// Reads the whole body as text; without a charset in its `content-type`, by `default`.
+    ///
+    /// # Errors
+    /// As [`bytes`](Response::bytes).
+    pub async fn text_with_charset(self, default: &str) -> Result<String> {
+        let encoding = self.charset().unwrap_or_else(|| default.to_owned());
+        let bytes = self.bytes().await?;
+        Ok(text::decode_all(Some(&encoding), &bytes))
+    }
+
+    /// Reads the whole body as JSON, in UTF-8, UTF-16 or UTF-32.
+    ///
+    /// # Errors
+    /// As [`bytes`](Response::bytes); `Json` where the body is not what `T` takes.
+    #[cfg(feature = "json")]
+    pub async fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T> {
+        let bytes = self.whole().await?;
+        crate::json::from_slice(&bytes).map_err(|error| {
+            let message = format!("the body is not the JSON expected: {error}");
+            self.locate(Error::new(ErrorKind::Json, message).with_source(error).in_phase(Phase::Decode))
+        })
+    }
+
+    /// Reads the whole body and keeps it, so that [`content`](Response::content) gives it (HTTPX's `read`).
+    ///
+    /// # Errors
+    /// As [`bytes`](Response::bytes).
+    pub async fn buffer(&mut self) -> Result<&Bytes> {
+        if self.content.is_none() {
+            let whole = self.whole().await?;
+            self.content = Some(whole);
+        }
+        match &self.content {
+            Some(content) => Ok(content),
+            None => unreachable!("it was filled above"),
+        }
+    }
+
+    /// Reads the next piece of the body, decoded; `None` at its end.
+    ///
+    /// # Errors
+    /// As [`bytes`](Response::bytes).
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        self.piece(false).await
+    }
+
+    /// Closes the connection if the body is not read to its end.
+    pub async fn close(&mut self) {
+        self.pending.settle().await;
+        if !self.body.has_ended() {
+            self.closed = true;
+            self.body.close();
+        }
+    }
+
+    /// Takes the connection over after `101 Switching Protocols`.
+    ///
+    /// # Errors
+    /// `RemoteProtocolError` where the server did not switch.
+    pub async fn upgrade(mut self) -> Result<super::super::Upgraded> {
+        match self.upgrade.take() {
+            Some(lease) => Ok(super::super::Upgraded::new(lease)),
+            None => {
+                let message = format!("the server answered {} and did not switch protocols", self.status.as_u16());
+                Err(self.locate(Error::new(ErrorKind::RemoteProtocolError, message)))
+            }
+        }
+    }
+
+    pub(crate) async fn piece(&mut self, raw: bool) -> Result<Option<Bytes>> {
+        if let Some((body, piece)) = self.pending.settle().await {
+            self.body = body;
+            return piece.map_err(|error| self.locate(error));
+        }
+        let piece = match raw {
+            true => self.body.raw_piece().await,
+            false => self.body.piece().await,
+        };
+        piece.map_err(|error| self.locate(error))
+    }
+
+    pub(crate) async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let read = self.body.read_into(buffer).await;
+        read.map_err(|error| self.locate(error))
+    }
+
+    async fn whole(&mut self) -> Result<Bytes> {
+        if let Some(content) = &self.content {
+            return Ok(content.clone());
+        }
+        self.check_readable().map_err(|error| self.locate(error))?;
+        let first = match self.pending.settle().await {
+            Some((body, piece)) => {
+                self.body = body;
+                piece.map_err(|error| self.locate(error))?
+            }
+            None => None,
+        };
+        let rest = self.body.collect().await.map_err(|error| self.locate(error))?;
+        Ok(match first {
+            Some(first) => [first, rest].concat().into(),
+            None => rest,
+        })
+    }
+
+    /// Reads what little a redirect says, so that its connection can be kept.
+    pub(crate) async fn drain(mut self, most: usize) -> HistoryEntry {
+        let content = self.body.collect_raw_at_most(most).await;
+        self.into_history(content)
+    }
+}
+
+fn latin1(bytes: &[u8]) -> Box<str> {
+    bytes.iter().map(|&b| b as char).collect::<String>().into()
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Response [{} {}]>", self.status.as_u16(), self.reason())
+    }
+}
+
+/// How a transport or a test makes a response. The client fills in request, URL and elapsed time.
+impl<T: Into<Body>> From<http::Response<T>> for Response {
+    fn from(response: http::Response<T>) -> Self {
+        let (parts, body) = response.into_parts();
+        Response {
+            status: parts.status,
+            version: parts.version,
+            reason: None,
+            headers: parts.headers,
+            request: Request::placeholder(),
+            history: Vec::new(),
+            extensions: parts.extensions,
+            remote_addr: None,
+            config: None,
+            content: None,
+            closed: false,
+            body: Incoming::custom(body.into(), Instant::now()),
+            pending: rt::Pending::default(),
+            upgrade: None,
+        }
+    }
+}

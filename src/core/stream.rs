@@ -1,0 +1,176 @@
+//! A connection's bytes, plain or through TLS.
+
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+
+use super::tls_stream::TlsSession;
+use super::{dual, rt};
+use crate::config::Wait;
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    io: rt::Stream,
+    tls: Option<Box<TlsSession>>,
+    /// Something of the current request may have left.
+    sent: bool,
+}
+
+impl Stream {
+    pub(crate) fn new(io: rt::Stream, tls: Option<Box<TlsSession>>) -> Self {
+        Stream { io, tls, sent: false }
+    }
+
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        self.io.peer_addr()
+    }
+
+    /// Sends what goes out now; through TLS, what is taken may still wait in the session.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => {
+                let sent = self.io.try_write(bytes);
+                self.sent |= sent.is_ok();
+                sent
+            }
+            Some(tls) => {
+                self.sent = true;
+                tls.try_send(&mut self.io, bytes)
+            }
+        }
+    }
+
+    /// Begins to watch whether anything is sent.
+    pub(crate) fn begin_request(&mut self) {
+        self.sent = false;
+    }
+
+    pub(crate) fn has_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Receives what is there now, at most `most` bytes, behind what `buffer` holds.
+    pub(crate) fn try_read_more(&mut self, buffer: &mut BytesMut, most: usize) -> io::Result<usize> {
+        let held = buffer.len();
+        buffer.resize(held + most, 0);
+        let result = match &mut self.tls {
+            None => self.io.try_read(&mut buffer[held..]),
+            Some(tls) => tls.try_read(&mut self.io, &mut buffer[held..]),
+        };
+        buffer.truncate(held + *result.as_ref().unwrap_or(&0));
+        result
+    }
+
+    /// Receives what is there now.
+    pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.io.try_read(buffer),
+            Some(tls) => tls.try_read(&mut self.io, buffer),
+        }
+    }
+
+    /// Pushes out what TLS still holds; `WouldBlock` while there is more.
+    pub(crate) fn try_flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => Ok(()),
+            Some(tls) => tls.try_flush(&mut self.io),
+        }
+    }
+
+    /// Tells whether an idle connection can be used again: nothing arrived on it, no end, no error.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        match &mut self.tls {
+            None => self.io.is_silent(),
+            Some(tls) => tls.is_silent(&mut self.io),
+        }
+    }
+
+    /// Says goodbye, if that goes out at once: TLS tells the peer that nothing was cut off.
+    pub(crate) fn close(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.close(&mut self.io);
+        }
+    }
+
+    /// Gives back the buffers that only bulk transfers need.
+    pub(crate) fn shrink(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.shrink();
+        }
+    }
+
+    #[expect(clippy::allow_attributes, reason = "the blocking form has no use for it")]
+    #[allow(dead_code, reason = "only the async form polls")]
+    pub(crate) fn io(&mut self) -> &mut rt::Stream {
+        &mut self.io
+    }
+}
+
+#[dual]
+impl Stream {
+    /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
+    pub(crate) async fn read_more(&mut self, buffer: &mut BytesMut, most: usize, wait: Wait) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.io.read_more(buffer, most, wait).await,
+            Some(tls) => {
+                let held = buffer.len();
+                buffer.resize(held + most, 0);
+                let result = tls.read(&mut self.io, &mut buffer[held..], wait).await;
+                buffer.truncate(held + *result.as_ref().unwrap_or(&0));
+                result
+            }
+        }
+    }
+
+    /// Receives into `buffer`; 0 is the end.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.io.read(buffer, wait).await,
+            Some(tls) => tls.read(&mut self.io, buffer, wait).await,
+        }
+    }
+
+    /// Receives into the spare capacity of `buffer`; 0 is the end.
+    pub(crate) async fn read_spare(&mut self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.io.read_spare(buffer, wait).await,
+            Some(tls) => tls.read_spare(&mut self.io, buffer, wait).await,
+        }
+    }
+
+    /// Waits until there is something to read, or room to write, as asked.
+    pub(crate) async fn ready(&mut self, read: bool, write: bool, wait: Wait) -> io::Result<rt::Ready> {
+        if read && self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
+            return Ok(rt::Ready { read: true, write: false });
+        }
+        self.io.ready(read, write, wait).await
+    }
+
+    /// Sends everything.
+    pub(crate) async fn send_all(&mut self, mut bytes: &[u8], wait: Wait) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_send(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.io.ready(false, true, wait).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.flush(wait).await
+    }
+
+    /// Pushes out what TLS still holds.
+    pub(crate) async fn flush(&mut self, wait: Wait) -> io::Result<()> {
+        loop {
+            match self.try_flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.io.ready(false, true, wait).await?;
+                }
+                other => return other,
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! TLS through rustls' sans-I/O connection, fed from large reads.
+//!
+//! Ciphertext is received into a buffer of its own, up to 256 KiB at a time, and fed to the session record by record.
+//! Feeding stops as soon as there is plaintext to take, so that the session never holds more than one read's worth; the rest
+//! of the ciphertext stays here. Records not sent yet live in the session.
+
+use std::io::{self, BufRead, IoSlice, Read, Write};
+
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
+
+use super::{dual, rt};
+use crate::client_config::ClientConfig;
+use crate::config::Wait;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::location::Origin;
+use crate::tls;
+
+/// The first reads: enough for a handshake flight or a small response.
+const SMALL_READ: usize = 8 * 1024;
+/// The reads of a bulk transfer: one system call for sixteen records.
+const LARGE_READ: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct TlsSession {
+    session: ClientConnection,
+    /// Ciphertext: `input[start..end]` is not fed yet.
+    input: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// The socket has ended.
+    ended: bool,
+}
+
+impl TlsSession {
+    /// Encrypts and sends; what the socket does not take now stays in the session.
+    pub(crate) fn try_send(&mut self, io: &mut rt::Stream, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.session.writer().write(bytes)?;
+        match self.try_flush(io) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            // The session is full: nothing was taken, and nothing went out.
+            Err(error) if taken == 0 => Err(error),
+            _ if taken == 0 && !bytes.is_empty() => self.try_send(io, bytes),
+            _ => Ok(taken),
+        }
+    }
+
+    pub(crate) fn try_flush(&mut self, io: &mut rt::Stream) -> io::Result<()> {
+        while self.session.wants_write() {
+            self.session.write_tls(&mut Outgoing(io))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn try_read(&mut self, io: &mut rt::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(taken) = self.take(buffer)? {
+                return Ok(taken);
+            }
+            self.make_room();
+            let received = io.try_read(&mut self.input)?;
+            self.received(received);
+        }
+    }
+
+    /// Absorbs what may come on an idle connection (session tickets, key updates); anything else means that it is over.
+    pub(crate) fn is_silent(&mut self, io: &mut rt::Stream) -> bool {
+        let mut byte = [0u8; 1];
+        if self.start < self.end || self.has_plaintext() {
+            return false;
+        }
+        if io.is_silent() {
+            return true;
+        }
+        matches!(self.try_read(io, &mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    pub(crate) fn has_plaintext(&self) -> bool {
+        self.start < self.end || !(self.session.wants_read() || self.session.is_handshaking())
+    }
+
+    pub(crate) fn close(&mut self, io: &mut rt::Stream) {
+        self.session.send_close_notify();
+        let _ = self.try_flush(io);
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        if self.start == self.end {
+            self.input = Vec::new();
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Takes plaintext, feeding ciphertext that is here; `None`: more of it is needed. 0 is the end that the peer announced.
+    fn take(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let mut taken = 0;
+        while taken < buffer.len() {
+            match self.session.reader().read(&mut buffer[taken..]) {
+                Ok(0) => return Ok(Some(taken)),
+                Ok(more) => taken += more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !self.feed()? {
+                        break;
+                    }
+                }
+                Err(_) if taken > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((taken > 0).then_some(taken))
+    }
+
+    fn take_spare(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<usize>> {
+        let mut taken = 0;
+        loop {
+            let room = buffer.capacity() - buffer.len();
+            if room == 0 {
+                return Ok(Some(taken));
+            }
+            let mut reader = self.session.reader();
+            match reader.fill_buf() {
+                Ok([]) => return Ok(Some(taken)),
+                Ok(plain) => {
+                    let some = plain.len().min(room);
+                    buffer.extend_from_slice(&plain[..some]);
+                    reader.consume(some);
+                    taken += some;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !self.feed()? {
+                        return Ok((taken > 0).then_some(taken));
+                    }
+                }
+                Err(_) if taken > 0 => return Ok(Some(taken)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Feeds ciphertext until there is plaintext; `false`: none was left to feed.
+    fn feed(&mut self) -> io::Result<bool> {
+        if self.start == self.end && !self.ended {
+            return Ok(false);
+        }
+        loop {
+            let fed = self.session.read_tls(&mut &self.input[self.start..self.end])?;
+            self.start += fed;
+            let state = self.session.process_new_packets().map_err(broken)?;
+            if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() || self.ended {
+                return Ok(true);
+            }
+            if self.start == self.end {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        debug_assert!(self.start == self.end, "everything is fed before more is received");
+        (self.start, self.end) = (0, 0);
+        if self.input.is_empty() {
+            self.input.resize(SMALL_READ, 0);
+        }
+    }
+
+    /// Notes what came into `input`. A read that filled it makes the next one larger.
+    fn received(&mut self, bytes: usize) {
+        self.end = bytes;
+        self.ended |= bytes == 0;
+        if bytes == self.input.len() && bytes < LARGE_READ {
+            self.input.resize((bytes * 4).min(LARGE_READ), 0);
+        }
+    }
+}
+
+#[dual]
+impl TlsSession {
+    /// Shakes hands. The last flight of a full handshake goes out with the first bytes of the request.
+    pub(crate) async fn connect(io: &mut rt::Stream, config: &ClientConfig, origin: Origin<'_>, wait: Wait) -> Result<Box<TlsSession>> {
+        let in_tls = |error: Error| error.in_phase(Phase::Tls);
+        let tls_config = config.tls_config().map_err(in_tls)?;
+        let name = ServerName::try_from(origin.host_name().to_owned()).map_err(|error| {
+            in_tls(Error::new(ErrorKind::ConnectError, format!("`{}` cannot be the name in a certificate", origin.host)).with_source(error))
+        })?;
+        let session = ClientConnection::new(tls_config, name)
+            .map_err(|error| in_tls(Error::new(ErrorKind::ConnectError, tls::describe(&error)).with_source(error)))?;
+        let mut tls = Box::new(TlsSession { session, input: Vec::new(), start: 0, end: 0, ended: false });
+        match tls.shake_hands(io, wait).await {
+            Ok(()) => Ok(tls),
+            Err(error) => {
+                // An alert that says why, if it can still be sent.
+                let _ = tls.try_flush(io);
+                Err(in_tls(handshake_failed(error)))
+            }
+        }
+    }
+
+    async fn shake_hands(&mut self, io: &mut rt::Stream, wait: Wait) -> io::Result<()> {
+        while self.session.is_handshaking() {
+            match self.try_flush(io) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    io.ready(false, true, wait).await?;
+                    continue;
+                }
+                other => other?,
+            }
+            if self.start == self.end {
+                self.make_room();
+                let received = io.read(&mut self.input, wait).await?;
+                self.received(received);
+                if received == 0 {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer closed the connection during the handshake"));
+                }
+            }
+            while self.start < self.end && self.session.is_handshaking() {
+                let fed = self.session.read_tls(&mut &self.input[self.start..self.end])?;
+                self.start += fed;
+                self.session.process_new_packets().map_err(broken)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn read(&mut self, io: &mut rt::Stream, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        loop {
+            if let Some(taken) = self.take(buffer)? {
+                return Ok(taken);
+            }
+            self.make_room();
+            let received = io.read(&mut self.input, wait).await?;
+            self.received(received);
+        }
+    }
+
+    pub(crate) async fn read_spare(&mut self, io: &mut rt::Stream, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+        loop {
+            if let Some(taken) = self.take_spare(buffer)? {
+                return Ok(taken);
+            }
+            self.make_room();
+            let received = io.read(&mut self.input, wait).await?;
+            self.received(received);
+        }
+    }
+}
+
+/// Lets a session write to a socket that takes what it can.
+struct Outgoing<'a>(&'a mut rt::Stream);
+
+impl Write for Outgoing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(pieces)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn broken(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn handshake_failed(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::TimedOut {
+        return Error::timeout(ErrorKind::ConnectTimeout, None);
+    }
+    let reason = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).map(tls::describe);
+    Error::new(ErrorKind::ConnectError, reason.unwrap_or_else(|| error.to_string())).with_source(error)
+}

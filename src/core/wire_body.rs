@@ -1,0 +1,399 @@
+//! The body of a response as it comes off a connection, still encoded.
+//!
+//! Bytes go from the socket into the caller's buffer where the framing allows it: up to the end of the body, or of its current
+//! chunk. Chunked bodies that do not come whole with their head are received into a window, made once and reused.
+
+use std::io;
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+
+use super::connection::{Connection, HEAD_READ};
+use super::dual;
+use super::http11::{Waits, bad_response};
+use super::pool::Lease;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::proto::h1::{BodyReader, Step};
+
+/// The first read of a body that is not here yet.
+const FIRST_READ: usize = 16 * 1024;
+/// The largest read.
+const LARGEST_READ: usize = 256 * 1024;
+/// Below this, what is left of a chunk is read through the window, together with what follows.
+const DIRECT: u64 = 64 * 1024;
+
+/// A body with the connection that it comes on. Dropping it closes the connection and frees its slot.
+#[derive(Debug)]
+pub(crate) struct WireBody {
+    lease: Option<Lease>,
+    reader: BodyReader,
+    /// Payload at the front of what is held, found and counted by the reader, and not taken yet.
+    found: usize,
+    waits: Waits,
+    window: Option<Window>,
+    read_size: usize,
+    trailers: Option<HeaderMap>,
+}
+
+/// Received bytes in a buffer that is cleared once and never again.
+#[derive(Debug)]
+struct Window {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Window {
+    fn new(first: &[u8]) -> Self {
+        let mut buffer = vec![0; FIRST_READ.max(2 * first.len())];
+        buffer[..first.len()].copy_from_slice(first);
+        Window { buffer, start: 0, end: first.len() }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Room to receive into, behind what is held.
+    fn room(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.end == self.buffer.len() {
+            self.grow();
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// Notes what came. A read that filled all the room makes the next one larger.
+    fn received(&mut self, bytes: usize) {
+        self.end += bytes;
+        if self.end == self.buffer.len() && bytes >= self.buffer.len() / 2 {
+            self.grow();
+        }
+    }
+
+    fn grow(&mut self) {
+        let size = self.buffer.len();
+        if size < LARGEST_READ || self.start == 0 && self.end == size {
+            self.buffer.resize(size * 4, 0);
+        }
+    }
+}
+
+/// What a look at the received bytes says.
+enum Found {
+    Payload(usize),
+    NeedsMore,
+    Done,
+}
+
+impl WireBody {
+    pub(crate) fn new(lease: Lease, reader: BodyReader, waits: Waits) -> Self {
+        WireBody { lease: Some(lease), reader, found: 0, waits, window: None, read_size: FIRST_READ, trailers: None }
+    }
+
+    /// The payload bytes still to come, where they are announced.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        self.reader.remaining().map(|left| left + self.found as u64)
+    }
+
+    pub(crate) fn trailers(&mut self) -> Option<HeaderMap> {
+        self.trailers.take()
+    }
+
+    /// Takes the whole body at once if all of it is here; the connection goes back to its pool then.
+    pub(crate) fn take_if_complete(&mut self) -> Result<Option<Bytes>> {
+        let Some(connection) = self.lease.as_mut().and_then(Lease::connection) else { return Ok(None) };
+        match self.reader.remaining() {
+            Some(0) => {
+                self.find()?;
+                Ok(Some(Bytes::new()))
+            }
+            Some(length) if length <= connection.received.len() as u64 => match self.find()? {
+                Found::Payload(length) => Ok(Some(self.split(length))),
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection> {
+        self.lease.as_mut().and_then(Lease::connection).ok_or_else(|| {
+            Error::new(ErrorKind::StreamClosed, "the response was closed before its body was read").in_phase(Phase::ReceiveBody)
+        })
+    }
+
+    /// Looks for payload in what has been received, past framing; ends the exchange where the body ends.
+    fn find(&mut self) -> Result<Found> {
+        if self.found > 0 {
+            return Ok(Found::Payload(self.found));
+        }
+        if self.reader.is_done() {
+            self.finish();
+            return Ok(Found::Done);
+        }
+        loop {
+            let step = match (&self.window, self.lease.as_mut().and_then(Lease::connection)) {
+                (Some(window), _) => self.reader.step(window.bytes()),
+                (None, Some(connection)) => self.reader.step(&connection.received),
+                (None, None) => return self.connection().map(|_| Found::Done),
+            };
+            match step {
+                Ok(Step::Data { skip, len }) => {
+                    self.skip(skip);
+                    self.found = len;
+                    if len > 0 {
+                        return Ok(Found::Payload(len));
+                    }
+                }
+                Ok(Step::More { consumed }) => {
+                    self.skip(consumed);
+                    return Ok(Found::NeedsMore);
+                }
+                Ok(Step::Done { consumed }) => {
+                    self.skip(consumed);
+                    self.finish();
+                    return Ok(Found::Done);
+                }
+                Err(error) => {
+                    self.lease = None;
+                    return Err(bad_response(error).in_phase(Phase::ReceiveBody));
+                }
+            }
+        }
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        match (&mut self.window, self.lease.as_mut().and_then(Lease::connection)) {
+            (Some(window), _) => window.start += bytes,
+            (None, Some(connection)) => connection.received.advance(bytes),
+            (None, None) => {}
+        }
+    }
+
+    /// Takes found payload; with the last of it, the exchange ends.
+    fn take(&mut self, payload: usize) {
+        self.skip(payload);
+        self.found -= payload;
+        if self.found == 0 && self.reader.is_done() {
+            self.finish();
+        }
+    }
+
+    /// The first `length` bytes held, without taking them.
+    fn held(&mut self, length: usize) -> &[u8] {
+        match (&self.window, self.lease.as_mut().and_then(Lease::connection)) {
+            (Some(window), _) => &window.bytes()[..length],
+            (None, Some(connection)) => &connection.received[..length],
+            (None, None) => &[],
+        }
+    }
+
+    /// Takes found payload as bytes of its own.
+    fn split(&mut self, length: usize) -> Bytes {
+        let bytes = match (&self.window, self.lease.as_mut().and_then(Lease::connection)) {
+            (None, Some(connection)) => {
+                let bytes = connection.received.split_to(length).freeze();
+                self.found -= length;
+                if self.found == 0 && self.reader.is_done() {
+                    self.finish();
+                }
+                return bytes;
+            }
+            _ => Bytes::copy_from_slice(self.held(length)),
+        };
+        self.take(length);
+        bytes
+    }
+
+    /// The body is complete: the connection goes back to the pool, or is closed for a reason.
+    fn finish(&mut self) {
+        self.trailers = self.reader.trailers().or(self.trailers.take());
+        let held = self.window.take().map_or(0, |window| window.bytes().len());
+        if let Some(mut lease) = self.lease.take()
+            && let Some(connection) = lease.connection()
+        {
+            connection.exchange.response_done();
+            let leftover = held + connection.received.len();
+            if connection.exchange.verdict(leftover).is_ok() {
+                lease.put_back();
+            }
+        }
+    }
+
+    /// Notes payload that went straight to its place.
+    fn took(&mut self, payload: usize) {
+        self.reader.took(payload as u64);
+        if self.reader.is_done() {
+            self.finish();
+        }
+    }
+
+    fn ended(&mut self) -> Result<()> {
+        match self.reader.eof() {
+            Ok(()) => {
+                self.finish();
+                Ok(())
+            }
+            Err(error) => {
+                self.lease = None;
+                Err(bad_response(error).in_phase(Phase::ReceiveBody))
+            }
+        }
+    }
+
+    fn failed(&mut self, error: io::Error) -> Error {
+        self.lease = None;
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            // TLS without close_notify: the end was not the peer's word (RFC 8446 section 6.1).
+            return match self.reader.eof() {
+                Err(truncated) => bad_response(truncated),
+                Ok(()) => Error::new(ErrorKind::RemoteProtocolError, "the peer closed the connection without the TLS close_notify that ends this body"),
+            }
+            .with_source(error)
+            .in_phase(Phase::ReceiveBody);
+        }
+        self.waits.read_failed(error).in_phase(Phase::ReceiveBody)
+    }
+
+    /// Whether the next payload bytes may go straight from the socket to where they are wanted.
+    fn reads_directly(&self) -> bool {
+        let length_known = self.reader.remaining().is_some();
+        let bulk = self.reader.bulk();
+        (length_known && bulk > 0) || bulk >= DIRECT
+    }
+
+    fn nothing_held(&mut self) -> bool {
+        match (&self.window, self.lease.as_mut().and_then(Lease::connection)) {
+            (Some(window), _) => window.bytes().is_empty(),
+            (None, Some(connection)) => connection.received.is_empty(),
+            (None, None) => true,
+        }
+    }
+}
+
+#[dual]
+impl WireBody {
+    /// The next piece; `None` at the end.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            match self.find()? {
+                Found::Payload(length) => return Ok(Some(self.split(length))),
+                Found::Done => return Ok(None),
+                Found::NeedsMore => {}
+            }
+            if self.nothing_held() && self.reads_directly() {
+                let size = self.reader.bulk().min(self.read_size as u64) as usize;
+                let mut piece = Vec::with_capacity(size);
+                if self.read_spare(&mut piece).await? > 0 {
+                    return Ok(Some(Bytes::from(piece)));
+                }
+            } else {
+                self.receive().await?;
+            }
+        }
+    }
+
+    /// Receives into `buffer`; 0 at the end.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            if self.nothing_held() && self.reads_directly() {
+                let size = self.reader.bulk().min(buffer.len() as u64) as usize;
+                let wait = self.waits.read();
+                let result = self.connection()?.stream.read(&mut buffer[..size], wait).await;
+                match result {
+                    Ok(0) => self.ended()?,
+                    Ok(received) => {
+                        self.took(received);
+                        return Ok(received);
+                    }
+                    Err(error) => return Err(self.failed(error)),
+                }
+            }
+            match self.find()? {
+                Found::Payload(found) => {
+                    let length = found.min(buffer.len());
+                    buffer[..length].copy_from_slice(self.held(length));
+                    self.take(length);
+                    return Ok(length);
+                }
+                Found::Done => return Ok(0),
+                Found::NeedsMore if self.reads_directly() && self.nothing_held() => {}
+                Found::NeedsMore => self.receive().await?,
+            }
+        }
+    }
+
+    /// Receives into the spare capacity of `buffer`, straight from the socket.
+    async fn read_spare(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        let wait = self.waits.read();
+        let result = self.connection()?.stream.read_spare(buffer, wait).await;
+        match result {
+            Ok(0) => {
+                self.ended()?;
+                Ok(0)
+            }
+            Ok(received) => {
+                if received == buffer.capacity() {
+                    self.read_size = (self.read_size * 4).min(LARGEST_READ);
+                }
+                self.took(received);
+                Ok(received)
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Receives more of a body behind what is held.
+    async fn receive(&mut self) -> Result<()> {
+        let wait = self.waits.read();
+        if self.window.is_none() && self.reader.remaining().is_none() {
+            let connection = self.connection()?;
+            let window = Window::new(&connection.received);
+            connection.received.clear();
+            self.window = Some(window);
+        }
+        let mut window = self.window.take();
+        let result = match (&mut window, self.connection()) {
+            (_, Err(error)) => return Err(error),
+            (Some(window), Ok(connection)) => connection.stream.read(window.room(), wait).await,
+            (None, Ok(connection)) => connection.stream.read_more(&mut connection.received, HEAD_READ, wait).await,
+        };
+        if let (Some(window), Ok(received)) = (&mut window, &result) {
+            window.received(*received);
+        }
+        self.window = window;
+        match result {
+            Ok(0) => self.ended(),
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Reads the rest of a body of known length behind what is in `whole`, straight from the socket.
+    pub(crate) async fn read_rest(&mut self, whole: &mut Vec<u8>) -> Result<()> {
+        while let Some(remaining) = self.reader.remaining().filter(|&left| left > 0) {
+            if !self.nothing_held() {
+                match self.find()? {
+                    Found::Payload(length) => {
+                        whole.extend_from_slice(self.held(length));
+                        self.take(length);
+                        continue;
+                    }
+                    _ => return Ok(()),
+                }
+            }
+            // Room grows with what really came: an announced length alone reserves little.
+            if whole.len() == whole.capacity() {
+                let more = remaining.min(whole.len().max(64 * 1024) as u64) as usize;
+                whole.reserve_exact(more);
+            }
+            self.read_spare(whole).await?;
+        }
+        Ok(())
+    }
+}

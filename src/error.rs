@@ -1,0 +1,444 @@
+//! The one error type.
+//!
+//! ```text
+//! Error
+//! ├─ is_timeout     ConnectTimeout  ReadTimeout  WriteTimeout  PoolTimeout  TotalTimeout
+//! ├─ is_connect     ConnectError  ConnectTimeout
+//! ├─ is_network     ConnectError  ReadError  WriteError  CloseError
+//! ├─ is_protocol    LocalProtocolError  RemoteProtocolError  LimitExceeded
+//! ├─ is_proxy       ProxyError
+//! ├─ is_decode      DecodingError  Json
+//! ├─ is_redirect    TooManyRedirects
+//! ├─ is_status      HttpStatus
+//! ├─ is_body        BodyNotReplayable  StreamConsumed  StreamClosed  ResponseNotRead  RequestNotRead
+//! ├─ is_builder     Builder  InvalidUrl  UnsupportedProtocol  CookieConflict
+//! └─ is_request     every kind that ends a request on its way: the first five groups, ClientClosed, App
+//! ```
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use url::Url;
+
+use crate::request::Request;
+
+/// A boxed error from outside, kept as the source of an [`Error`].
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, by HTTPX's leaf names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No connection within the connect timeout (name look-up, TCP, TLS).
+    ConnectTimeout,
+    /// Nothing received within the read timeout.
+    ReadTimeout,
+    /// Nothing could be sent within the write timeout.
+    WriteTimeout,
+    /// No connection became free in the pool within the pool timeout.
+    PoolTimeout,
+    /// The exchange, body included, took longer than the total timeout.
+    TotalTimeout,
+    /// The connection could not be made: look-up, TCP or TLS failed.
+    ConnectError,
+    /// Receiving failed.
+    ReadError,
+    /// Sending failed.
+    WriteError,
+    /// Closing failed.
+    CloseError,
+    /// The request would break the protocol; nothing of it was sent.
+    LocalProtocolError,
+    /// The peer broke the protocol, or closed in the middle of a message.
+    RemoteProtocolError,
+    /// The proxy refused or failed.
+    ProxyError,
+    /// The URL's scheme is not one this client speaks.
+    UnsupportedProtocol,
+    /// The body does not decode by its `content-encoding`.
+    DecodingError,
+    /// More redirects than `max_redirects`.
+    TooManyRedirects,
+    /// `error_for_status` or `raise_for_status` met such a status.
+    HttpStatus,
+    /// The body is not the JSON that was asked for.
+    Json,
+    /// The peer exceeded one of the client's limits.
+    LimitExceeded,
+    /// The client was closed.
+    ClientClosed,
+    /// The body would have to be sent again, and cannot be.
+    BodyNotReplayable,
+    /// The URL cannot be understood.
+    InvalidUrl,
+    /// Two cookies answer to the one name that was asked for.
+    CookieConflict,
+    /// The body was already consumed.
+    StreamConsumed,
+    /// The response was closed before its body was read.
+    StreamClosed,
+    /// The content was asked for before the body was buffered.
+    ResponseNotRead,
+    /// The request's content was asked for, and it is a stream.
+    RequestNotRead,
+    /// A builder was given something unusable.
+    Builder,
+    /// The application behind an in-process transport failed.
+    App,
+}
+
+/// What the client was doing when an [`Error`] came up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Building the client or the request.
+    Build,
+    /// Waiting for a connection from the pool.
+    Pool,
+    /// Looking up the host's name.
+    Resolve,
+    /// Connecting.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// Sending the request.
+    Send,
+    /// Waiting for the head of the response.
+    ReceiveHead,
+    /// Receiving the body of the response.
+    ReceiveBody,
+    /// Decoding the body.
+    Decode,
+    /// Following a redirect.
+    Redirect,
+}
+
+impl Phase {
+    fn describe(self) -> &'static str {
+        match self {
+            Phase::Build => "while building the request",
+            Phase::Pool => "while waiting for a connection to",
+            Phase::Resolve => "while looking up",
+            Phase::Connect => "while connecting to",
+            Phase::Tls => "during the TLS handshake with",
+            Phase::Send => "while sending the request to",
+            Phase::ReceiveHead => "while waiting for the response head from",
+            Phase::ReceiveBody => "while receiving the response body from",
+            Phase::Decode => "while decoding the response body from",
+            Phase::Redirect => "while following a redirect from",
+        }
+    }
+}
+
+/// Why a call failed: its [kind](Error::kind), the [phase](Error::phase), the
+/// [URL](Error::url), and the [source](StdError::source) beneath.
+///
+/// `Display` names what happened, in which phase, and with which host and port. Credentials appear
+/// in neither `Display` nor `Debug`: the URL is kept without its userinfo.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    phase: Option<Phase>,
+    message: Cow<'static, str>,
+    url: Option<Url>,
+    request: Option<Request>,
+    status: Option<StatusCode>,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Error {
+            inner: Box::new(Inner {
+                kind,
+                phase: None,
+                message: message.into(),
+                url: None,
+                request: None,
+                status: None,
+                source: None,
+            }),
+        }
+    }
+
+    pub(crate) fn builder(message: impl Into<Cow<'static, str>>) -> Self {
+        Error::new(ErrorKind::Builder, message).in_phase(Phase::Build)
+    }
+
+    pub(crate) fn timeout(kind: ErrorKind, limit: Option<Duration>) -> Self {
+        let what = match kind {
+            ErrorKind::ConnectTimeout => "no connection",
+            ErrorKind::ReadTimeout => "nothing received",
+            ErrorKind::WriteTimeout => "nothing could be sent",
+            ErrorKind::PoolTimeout => "no connection became free",
+            _ => "not finished",
+        };
+        Error::new(
+            kind,
+            match limit {
+                Some(limit) => format!("{what} within {limit:?}").into(),
+                None => Cow::Borrowed(what),
+            },
+        )
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    /// Names the phase unless a deeper layer already did.
+    pub(crate) fn in_phase(mut self, phase: Phase) -> Self {
+        self.inner.phase.get_or_insert(phase);
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.inner.status = Some(status);
+        self
+    }
+
+    /// Attaches the request that failed, unless one is attached already.
+    pub(crate) fn with_request(mut self, request: Request) -> Self {
+        if self.inner.request.is_none() {
+            if self.inner.url.is_none() {
+                self.inner.url = Some(without_userinfo(request.url()));
+            }
+            self.inner.request = Some(request);
+        }
+        self
+    }
+
+    /// Attaches a URL; its userinfo is removed.
+    #[must_use]
+    pub fn with_url(mut self, url: &Url) -> Self {
+        self.inner.url = Some(without_userinfo(url));
+        self
+    }
+
+    /// Removes the URL and the request, for errors that go to where they should not be seen.
+    #[must_use]
+    pub fn without_url(mut self) -> Self {
+        self.inner.url = None;
+        self.inner.request = None;
+        self
+    }
+
+    /// Returns the kind: HTTPX's exception class.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Returns what the client was doing.
+    pub fn phase(&self) -> Option<Phase> {
+        self.inner.phase
+    }
+
+    /// Returns the URL that was asked for, without userinfo.
+    pub fn url(&self) -> Option<&Url> {
+        self.inner.url.as_ref()
+    }
+
+    /// Returns the request that failed, where there was one.
+    pub fn request(&self) -> Option<&Request> {
+        self.inner.request.as_ref()
+    }
+
+    /// Returns the status, for [`ErrorKind::HttpStatus`].
+    pub fn status(&self) -> Option<StatusCode> {
+        self.inner.status
+    }
+
+    /// Tells whether one of the five timeouts ran out.
+    pub fn is_timeout(&self) -> bool {
+        use ErrorKind::*;
+        matches!(
+            self.kind(),
+            ConnectTimeout | ReadTimeout | WriteTimeout | PoolTimeout | TotalTimeout
+        )
+    }
+
+    /// Tells whether no connection could be made.
+    pub fn is_connect(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::ConnectError | ErrorKind::ConnectTimeout
+        )
+    }
+
+    /// Tells whether the network failed (HTTPX's `NetworkError`).
+    pub fn is_network(&self) -> bool {
+        use ErrorKind::*;
+        matches!(
+            self.kind(),
+            ConnectError | ReadError | WriteError | CloseError
+        )
+    }
+
+    /// Tells whether either side broke the protocol or a limit of it.
+    pub fn is_protocol(&self) -> bool {
+        use ErrorKind::*;
+        matches!(
+            self.kind(),
+            LocalProtocolError | RemoteProtocolError | LimitExceeded
+        )
+    }
+
+    /// Tells whether a proxy refused or failed.
+    pub fn is_proxy(&self) -> bool {
+        self.kind() == ErrorKind::ProxyError
+    }
+
+    /// Tells whether redirects ended the call.
+    pub fn is_redirect(&self) -> bool {
+        self.kind() == ErrorKind::TooManyRedirects
+            || self.inner.phase == Some(Phase::Redirect)
+    }
+
+    /// Tells whether this came from `error_for_status` or `raise_for_status`.
+    pub fn is_status(&self) -> bool {
+        self.kind() == ErrorKind::HttpStatus
+    }
+
+    /// Tells whether a body could not be decoded, as coding or as JSON.
+    pub fn is_decode(&self) -> bool {
+        matches!(self.kind(), ErrorKind::DecodingError | ErrorKind::Json)
+    }
+
+    /// Tells whether a body was not there any more, or not yet.
+    pub fn is_body(&self) -> bool {
+        use ErrorKind::*;
+        matches!(
+            self.kind(),
+            BodyNotReplayable | StreamConsumed | StreamClosed | ResponseNotRead | RequestNotRead
+        )
+    }
+
+    /// Tells whether a builder was given something unusable, a URL included.
+    pub fn is_builder(&self) -> bool {
+        use ErrorKind::*;
+        matches!(
+            self.kind(),
+            Builder | InvalidUrl | UnsupportedProtocol | CookieConflict
+        )
+    }
+
+    /// Tells whether a request failed on its way (HTTPX's `RequestError` without its decoding and redirect branches).
+    pub fn is_request(&self) -> bool {
+        self.is_timeout()
+            || self.is_network()
+            || self.is_protocol()
+            || self.is_proxy()
+            || matches!(self.kind(), ErrorKind::ClientClosed | ErrorKind::App)
+    }
+}
+
+/// The same URL without user name and password.
+fn without_userinfo(url: &Url) -> Url {
+    let mut url = url.clone();
+    if !url.username().is_empty() || url.password().is_some() {
+        // Both fail only for URLs that cannot have userinfo, which then have none to remove.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+    }
+    url
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.inner;
+        write!(f, "{:?}: {}", inner.kind, inner.message)?;
+        match (inner.phase, inner.url.as_ref().and_then(|u| Some((u.host_str()?, u)))) {
+            (Some(Phase::Build), _) | (None, None) => Ok(()),
+            (Some(phase), Some((host, url))) => {
+                write!(f, " {} {host}", phase.describe())?;
+                match url.port_or_known_default() {
+                    Some(port) => write!(f, ":{port}"),
+                    None => Ok(()),
+                }
+            }
+            (Some(phase), None) => {
+                let words = phase.describe();
+                let end = words.rfind(' ').unwrap_or(words.len());
+                write!(f, " {}", &words[..end])
+            }
+            (None, Some((_, url))) => write!(f, " for url ({url})"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.inner;
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &inner.kind);
+        debug.field("message", &inner.message);
+        if let Some(phase) = &inner.phase {
+            debug.field("phase", phase);
+        }
+        if let Some(url) = &inner.url {
+            debug.field("url", &url.as_str());
+        }
+        if let Some(source) = &inner.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.inner.source {
+            Some(source) => Some(&**source),
+            None => None,
+        }
+    }
+}
+
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        use std::io::ErrorKind as Io;
+        let kind = match error.kind() {
+            kind if error.is_timeout() && kind != ErrorKind::PoolTimeout => Io::TimedOut,
+            ErrorKind::RemoteProtocolError => Io::UnexpectedEof,
+            ErrorKind::DecodingError => Io::InvalidData,
+            _ => Io::Other,
+        };
+        std::io::Error::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_pointer_and_crosses_threads() {
+        fn crosses<T: Send + Sync + 'static>() {}
+        crosses::<Error>();
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn display_names_kind_phase_host_and_port_but_no_credential() {
+        let url = Url::parse("http://tom:mot123@example.org:81/x?q=1").unwrap();
+        let error = Error::timeout(ErrorKind::ReadTimeout, Some(Duration::from_millis(200)))
+            .in_phase(Phase::ReceiveHead)
+            .with_url(&url);
+        let text = error.to_string();
+        assert_eq!(
+            text,
+            "ReadTimeout: nothing received within 200ms while waiting for the response head from example.org:81"
+        );
+        assert!(!format!("{error:?}").contains("mot123"));
+    }
+}

@@ -1,0 +1,70 @@
+//! A response that another one followed, kept for `history()`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version};
+use url::Url;
+
+use crate::request::Request;
+
+/// A response on the way to the one that was returned: a redirect. Cheap to clone, one type for both clients.
+#[derive(Clone)]
+pub struct HistoryEntry(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) request: Request,
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) reason: Box<str>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Bytes,
+}
+
+impl HistoryEntry {
+    pub(crate) fn new(inner: Inner) -> Self {
+        HistoryEntry(Arc::new(inner))
+    }
+
+    /// Returns the request that it answers.
+    pub fn request(&self) -> &Request {
+        &self.0.request
+    }
+
+    /// Returns the status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Returns the HTTP version.
+    pub fn version(&self) -> Version {
+        self.0.version
+    }
+
+    /// Returns the reason phrase.
+    pub fn reason(&self) -> &str {
+        &self.0.reason
+    }
+
+    /// Returns the headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+
+    /// Returns the URL that was asked.
+    pub fn url(&self) -> &Url {
+        self.0.request.url()
+    }
+
+    /// Returns the body as it was sent, not decoded; of a body over 64 KiB, nothing.
+    pub fn content(&self) -> &Bytes {
+        &self.0.content
+    }
+}
+
+impl fmt::Debug for HistoryEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Response [{} {}]>", self.status().as_u16(), self.reason())
+    }
+}

@@ -1,0 +1,69 @@
+//! An HTTP client with two forms of one body: a blocking [`Client`] that needs no async runtime, and an `AsyncClient` on tokio, both compiled from one source.
+//!
+//! ```text
+//!   Client / AsyncClient ─ RequestBuilder ─ merge ─ Request
+//!                                                     │ send
+//!                              redirects ─────────────┤
+//!                                                     │ one exchange
+//!                     pool ─ dial (name, TCP, TLS) ─ connection ─ HTTP/1.1
+//!                                                     │
+//!          decode ─ text, lines, JSON ─ Response ─────┘
+//! ```
+//!
+//! [`blocking`] and `asynchronous` hold the same names, spelled the same: only `.await` differs.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails should be loud"))]
+
+#[cfg(feature = "async")]
+pub mod asynchronous;
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
+mod body;
+mod client_config;
+mod config;
+#[cfg(test)]
+mod content_cases;
+mod decode;
+mod dial;
+mod env;
+mod error;
+mod headers;
+mod history;
+#[cfg(feature = "json")]
+mod json;
+mod lines;
+mod links;
+mod location;
+mod merge;
+mod pairs;
+mod params;
+mod pool_state;
+mod proto;
+mod redirect;
+mod request;
+mod shapes;
+mod text;
+#[cfg(feature = "rustls")]
+mod tls;
+mod top_level;
+
+#[cfg(feature = "async")]
+pub use asynchronous::Client as AsyncClient;
+#[cfg(feature = "blocking")]
+pub use blocking::{Client, delete, get, head, options, patch, post, put, request};
+pub use body::Body;
+pub use config::{PoolLimits, PoolStats, Timeout};
+pub use dial::{Resolve, Resolving};
+pub use error::{BoxError, Error, ErrorKind, Phase, Result};
+pub use history::HistoryEntry;
+pub use http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
+pub use links::{Link, Links};
+pub use pairs::{HeaderKey, IntoAddresses};
+pub use redirect::{Action, Attempt};
+pub use request::Request;
+pub use shapes::{Chunks, Lines, Shape, Text};
+#[cfg(feature = "rustls")]
+pub use tls::{Certificate, CertificateRevocationList, ClientCert, TlsVersion, Verify};
+pub use url::{self, Url};

@@ -1,0 +1,96 @@
+//! What builders take where several types say the same: header pairs, addresses.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::error::Result;
+use crate::request::Request;
+
+/// The name in a pair given to `headers`: text or a `HeaderName`; none repeats the one before, as in the pairs of a `HeaderMap`.
+pub trait HeaderKey {
+    #[doc(hidden)]
+    fn parse(self) -> Result<Option<HeaderName>>;
+}
+
+impl HeaderKey for Option<HeaderName> {
+    fn parse(self) -> Result<Option<HeaderName>> {
+        Ok(self)
+    }
+}
+
+macro_rules! header_key {
+    ($($name:ty),*) => {$(
+        impl HeaderKey for $name {
+            fn parse(self) -> Result<Option<HeaderName>> {
+                Request::parse_header(self, HeaderValue::from_static("")).map(|(name, _)| Some(name))
+            }
+        }
+    )*};
+}
+
+header_key!(&str, &String, String, HeaderName, &HeaderName);
+
+/// Collects pairs into a map, appending where a name repeats.
+pub(crate) fn header_map<I, K, V>(pairs: I) -> Result<HeaderMap>
+where
+    I: IntoIterator<Item = (K, V)>,
+    K: HeaderKey,
+    HeaderValue: TryFrom<V>,
+    <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+{
+    let mut map = HeaderMap::new();
+    let mut last = None;
+    for (key, value) in pairs {
+        if let Some(name) = key.parse()? {
+            last = Some(name);
+        }
+        if let Some(name) = &last {
+            let (name, value) = Request::parse_header(name, value)?;
+            map.append(name, value);
+        }
+    }
+    Ok(map)
+}
+
+/// The addresses given to `resolve`: one or several. A port of 0 stands for the URL's port.
+pub trait IntoAddresses {
+    #[doc(hidden)]
+    fn into_addresses(self) -> Vec<SocketAddr>;
+}
+
+impl IntoAddresses for SocketAddr {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        vec![self]
+    }
+}
+
+impl IntoAddresses for IpAddr {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        vec![SocketAddr::new(self, 0)]
+    }
+}
+
+impl IntoAddresses for Vec<SocketAddr> {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self
+    }
+}
+
+impl IntoAddresses for &[SocketAddr] {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self.to_vec()
+    }
+}
+
+impl<const N: usize> IntoAddresses for [SocketAddr; N] {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self.into()
+    }
+}
+
+impl<const N: usize> IntoAddresses for &[SocketAddr; N] {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self.to_vec()
+    }
+}

@@ -1,0 +1,3 @@
+//! Protocols without I/O.
+
+pub(crate) mod h1;

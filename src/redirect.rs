@@ -1,0 +1,259 @@
+//! Redirects: which request comes next, and what it must not carry (RFC 9110 section 15.4).
+
+use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
+use crate::location::Location;
+use crate::request::Request;
+
+/// Decides about each redirect that would be followed.
+pub(crate) type Policy = dyn Fn(Attempt<'_>) -> Action + Send + Sync;
+
+/// A redirect that is about to be followed, for a `redirect_policy`.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) next: &'a Url,
+    pub(crate) previous: &'a [Url],
+}
+
+impl<'a> Attempt<'a> {
+    /// Returns the status of the redirect.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns where it leads.
+    pub fn url(&self) -> &'a Url {
+        self.next
+    }
+
+    /// Returns the URLs requested so far, the first one first.
+    pub fn previous(&self) -> &'a [Url] {
+        self.previous
+    }
+
+    /// Follows it.
+    pub fn follow(self) -> Action {
+        Action(Decision::Follow)
+    }
+
+    /// Does not follow it: the redirect is the response.
+    pub fn stop(self) -> Action {
+        Action(Decision::Stop)
+    }
+
+    /// Ends the call with an error.
+    pub fn error(self, error: impl Into<BoxError>) -> Action {
+        Action(Decision::Fail(error.into()))
+    }
+}
+
+/// What a `redirect_policy` decided.
+#[derive(Debug)]
+pub struct Action(pub(crate) Decision);
+
+#[derive(Debug)]
+pub(crate) enum Decision {
+    Follow,
+    Stop,
+    Fail(BoxError),
+}
+
+/// The statuses that are followed, given a `location`.
+pub(crate) fn is_followed(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// The method of the next request: browsers', as in HTTPX.
+fn next_method(method: &Method, status: StatusCode) -> Method {
+    let to_get = match status.as_u16() {
+        301 => *method == Method::POST,
+        302 | 303 => *method != Method::HEAD,
+        _ => false,
+    };
+    if to_get { Method::GET } else { method.clone() }
+}
+
+/// Where a `location` leads, seen from `current`.
+fn next_url(current: &Url, location: &HeaderValue) -> Result<Url> {
+    let bad = |why: &str| {
+        let shown: String = String::from_utf8_lossy(location.as_bytes()).escape_debug().take(100).collect();
+        Error::new(ErrorKind::RemoteProtocolError, format!("the redirect's location `{}` {why}", without_credentials(&shown))).in_phase(Phase::Redirect)
+    };
+    let text = match std::str::from_utf8(location.as_bytes()) {
+        Ok(text) => text.trim().to_owned(),
+        // Not UTF-8: each byte is its own character, as in HTTPX.
+        Err(_) => location.as_bytes().iter().map(|&b| b as char).collect(),
+    };
+    if text.bytes().any(|b| b.is_ascii_control()) {
+        return Err(bad("contains a control character"));
+    }
+    let mut next = current.join(&text).map_err(|error| bad("cannot be followed").with_source(error))?;
+    if !matches!(next.scheme(), "http" | "https") {
+        let message = format!("the redirect leads to the scheme `{}`, which is not supported", next.scheme());
+        return Err(Error::new(ErrorKind::UnsupportedProtocol, message).in_phase(Phase::Redirect));
+    }
+    if next.host_str().is_none_or(str::is_empty) {
+        return Err(bad("has no host"));
+    }
+    // Userinfo stays with a relative location, and is never taken from a server's words.
+    let same_user = next.username() == current.username() && next.password() == current.password();
+    if !(same_user && same_origin(&next, current)) && (!next.username().is_empty() || next.password().is_some()) {
+        let _ = next.set_username("");
+        let _ = next.set_password(None);
+    }
+    if next.fragment().is_none() {
+        next.set_fragment(current.fragment());
+    }
+    Ok(next)
+}
+
+fn without_credentials(text: &str) -> &str {
+    text.rsplit_once('@').map_or(text, |(_, rest)| rest)
+}
+
+fn same_origin(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme() && a.host_str() == b.host_str() && a.port_or_known_default() == b.port_or_known_default()
+}
+
+/// From http on port 80 to https on port 443 of one host, credentials may go.
+fn is_upgrade_to_https(from: &Url, to: &Url) -> bool {
+    from.host_str() == to.host_str()
+        && (from.scheme(), from.port_or_known_default()) == ("http", Some(80))
+        && (to.scheme(), to.port_or_known_default()) == ("https", Some(443))
+}
+
+/// Makes the request that follows a redirect, without its body where the method changed.
+///
+/// # Errors
+/// `RemoteProtocolError` or `UnsupportedProtocol` for the location, `BodyNotReplayable` where a reader or stream would have to be sent again.
+pub(crate) fn next_request(request: &Request, status: StatusCode, location: &HeaderValue, sensitive: &[HeaderName]) -> Result<Request> {
+    let url = next_url(request.url(), location)?;
+    let method = next_method(request.method(), status);
+    let same = same_origin(request.url(), &url);
+    let keeps_credentials = same || is_upgrade_to_https(request.url(), &url);
+
+    let mut next = request.without_body();
+    let drops_body = method != *request.method();
+    if !drops_body {
+        next.set_body(request.body().try_clone().map_err(|error| error.in_phase(Phase::Redirect))?);
+    }
+    *next.method_mut() = method;
+    next.set_location(Location::from_url(url)?);
+    if !same {
+        next.options_mut().cookies = None;
+    }
+    let cookies = next.options().cookies.clone();
+    if drops_body || !same || request.headers().contains_key(COOKIE) {
+        let headers = next.headers_mut();
+        headers.remove(COOKIE);
+        if let Some(cookies) = cookies {
+            headers.insert(COOKIE, cookies);
+        }
+        if drops_body {
+            let content: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with("content-")).cloned().collect();
+            for name in content.iter().chain([&TRANSFER_ENCODING, &EXPECT]) {
+                headers.remove(name);
+            }
+        }
+        if !same {
+            headers.remove(HOST);
+            headers.remove(PROXY_AUTHORIZATION);
+            for name in sensitive {
+                headers.remove(name);
+            }
+        }
+        if !keeps_credentials {
+            headers.remove(AUTHORIZATION);
+        }
+    }
+    Ok(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: Method, url: &str, fields: &[(&'static str, &'static str)]) -> Request {
+        let mut request = Request::new(method, url).unwrap();
+        for (name, value) in fields {
+            request.headers_mut().append(*name, HeaderValue::from_static(value));
+        }
+        request
+    }
+
+    fn follow(request: &Request, status: u16, location: &'static str) -> Result<Request> {
+        next_request(request, StatusCode::from_u16(status).unwrap(), &HeaderValue::from_static(location), &[HeaderName::from_static("x-key")])
+    }
+
+    #[test]
+    fn methods_change_as_browsers_change_them() {
+        let cases = [
+            (301, "POST", "GET"), (301, "PUT", "PUT"), (301, "HEAD", "HEAD"), (302, "POST", "GET"), (302, "PUT", "GET"), (302, "HEAD", "HEAD"),
+            (303, "DELETE", "GET"), (303, "HEAD", "HEAD"), (307, "POST", "POST"), (308, "PATCH", "PATCH"),
+        ];
+        for (status, from, to) in cases {
+            let method = Method::from_bytes(from.as_bytes()).unwrap();
+            assert_eq!(next_method(&method, StatusCode::from_u16(status).unwrap()), to, "{status} {from}");
+        }
+    }
+
+    #[test]
+    fn locations_resolve_against_the_request() {
+        let cases = [
+            ("https://example.org/x/y/z#frag", "../w", Ok("https://example.org/x/w#frag")),
+            ("https://example.org/x?a=1", "?b=2", Ok("https://example.org/x?b=2")),
+            ("https://example.org/x", "//example.com/#f", Ok("https://example.com/#f")),
+            ("https://u:p@example.org/a", "/b", Ok("https://u:p@example.org/b")),
+            ("https://example.org/a", "https://u:p@evil.test/b", Ok("https://evil.test/b")),
+            ("https://example.org/a", "https://example.org@evil.test/", Ok("https://evil.test/")),
+            ("https://example.org/a", "https://:443/", Err(ErrorKind::RemoteProtocolError)),
+            ("https://example.org/a", "market://details?id=42", Err(ErrorKind::UnsupportedProtocol)),
+            ("https://example.org/a", "javascript:alert(1)", Err(ErrorKind::UnsupportedProtocol)),
+        ];
+        for (from, location, expected) in cases {
+            let next = follow(&request(Method::GET, from, &[]), 302, location);
+            match expected {
+                Ok(url) => assert_eq!(next.unwrap().url().as_str(), url),
+                Err(kind) => assert_eq!(next.unwrap_err().kind(), kind, "{location}"),
+            }
+        }
+    }
+
+    #[test]
+    fn credentials_stay_with_their_origin() {
+        let fields = [("authorization", "abc"), ("cookie", "h=1"), ("x-key", "k"), ("proxy-authorization", "p"), ("x-other", "o"), ("host", "alias")];
+        type Row<'a> = (&'a str, &'static str, &'a [&'a str]);
+        let cases: [Row<'_>; 6] = [
+            ("https://example.org/a", "/b", &["authorization", "host", "proxy-authorization", "x-key", "x-other"]),
+            ("https://EXAMPLE.org/a", "https://example.org:443/b", &["authorization", "host", "proxy-authorization", "x-key", "x-other"]),
+            ("https://example.org/a", "https://example.org:8443/b", &["x-other"]),
+            ("https://example.org/a", "http://example.org/b", &["x-other"]),
+            ("https://example.org/a", "https://notexample.org/b", &["x-other"]),
+            ("http://example.org/a", "https://example.org/b", &["authorization", "x-other"]),
+        ];
+        for (from, location, kept) in cases {
+            let next = follow(&request(Method::GET, from, &fields), 302, location).unwrap();
+            let mut names: Vec<&str> = next.headers().keys().map(HeaderName::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names, kept, "{from} to {location}");
+        }
+    }
+
+    #[test]
+    fn a_changed_method_drops_the_body_and_what_describes_it() {
+        let mut post = request(Method::POST, "http://h.test/", &[("content-type", "text/x"), ("content-language", "en"), ("expect", "100-continue"), ("x-a", "1")]);
+        post.set_body("body".into());
+        let next = follow(&post, 303, "/b").unwrap();
+        assert_eq!(next.headers().len(), 1);
+        assert!(next.body().is_empty());
+        let kept = follow(&post, 307, "/b").unwrap();
+        assert_eq!((kept.headers().len(), kept.content()), (4, Some(&b"body"[..])));
+        post.set_body(crate::body::Body::from_reader(std::io::empty()));
+        assert_eq!(follow(&post, 308, "/b").unwrap_err().kind(), ErrorKind::BodyNotReplayable);
+        assert!(follow(&post, 303, "/b").is_ok());
+    }
+}

@@ -1,0 +1,359 @@
+//! A request, merged and ready to be sent.
+
+use std::fmt;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, Method, Version};
+use url::Url;
+
+use crate::body::Body;
+use crate::config::{Setting, Timeout};
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::headers::{Redacted, RequestHeaders};
+use crate::location::Location;
+
+/// A request: method, URL, headers, body, and every option given for it alone.
+///
+/// A request from [`Request::new`] is sent as it is: without the client's headers, parameters or base URL. One from a
+/// client's `build_request` or a builder's `build` is merged with the client first, and then yours to change.
+///
+/// ```
+/// use dimorph::{Method, Request};
+///
+/// let mut request = Request::new(Method::GET, "https://example.com")?;
+/// request.headers_mut().insert("x-api-key", "k".parse().unwrap());
+/// assert_eq!(request.url().as_str(), "https://example.com/");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
+pub struct Request {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    method: Method,
+    target: Target,
+    version: Version,
+    headers: RequestHeaders,
+    body: Body,
+    timeout: Option<Timeout>,
+    options: Options,
+    extensions: Extensions,
+}
+
+/// A URL in the form that was needed last.
+enum Target {
+    Location(Location),
+    /// `url_mut` was called; what came of it is checked when the request is sent.
+    Url(Url),
+}
+
+/// What else was said for this request alone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) follow_redirects: Setting<bool>,
+    pub(crate) max_redirects: Setting<usize>,
+    /// The `cookie` field made of client and request cookies; it belongs to the first origin (S5).
+    pub(crate) cookies: Option<HeaderValue>,
+}
+
+impl Request {
+    /// Makes a request that is sent as it is.
+    ///
+    /// # Errors
+    /// `InvalidUrl` or `UnsupportedProtocol` for what is not an absolute `http` or `https` URL.
+    pub fn new(method: Method, url: impl AsRef<str>) -> Result<Request> {
+        let location = Location::parse(url.as_ref())?;
+        Ok(Request::from_parts(method, location, RequestHeaders::default()))
+    }
+
+    pub(crate) fn from_parts(method: Method, location: Location, headers: RequestHeaders) -> Request {
+        Request {
+            inner: Box::new(Inner {
+                method,
+                target: Target::Location(location),
+                version: Version::HTTP_11,
+                headers,
+                body: Body::empty(),
+                timeout: None,
+                options: Options::default(),
+                extensions: Extensions::new(),
+            }),
+        }
+    }
+
+    /// Stands in where a response was made without a request.
+    pub(crate) fn placeholder() -> Request {
+        let location = Location::parse("http://response.invalid/").expect("the literal is a URL");
+        Request::from_parts(Method::GET, location, RequestHeaders::default())
+    }
+
+    /// Returns the method.
+    pub fn method(&self) -> &Method {
+        &self.inner.method
+    }
+
+    /// Returns the method, to change.
+    pub fn method_mut(&mut self) -> &mut Method {
+        &mut self.inner.method
+    }
+
+    /// Returns the URL, userinfo and fragment included.
+    pub fn url(&self) -> &Url {
+        match &self.inner.target {
+            Target::Location(location) => location.url(),
+            Target::Url(url) => url,
+        }
+    }
+
+    /// Returns the URL, to change.
+    pub fn url_mut(&mut self) -> &mut Url {
+        if let Target::Location(location) = &self.inner.target {
+            self.inner.target = Target::Url(location.url().clone());
+        }
+        match &mut self.inner.target {
+            Target::Url(url) => url,
+            Target::Location(_) => unreachable!("it was made a Url above"),
+        }
+    }
+
+    /// Returns the headers that will be sent. `host`, the framing fields and `connection` are added by
+    /// the connection where they are not set.
+    pub fn headers(&self) -> &HeaderMap {
+        self.inner.headers.map()
+    }
+
+    /// Returns the headers, to change.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.inner.headers.map_mut()
+    }
+
+    /// Returns the HTTP version to ask for.
+    pub fn version(&self) -> Version {
+        self.inner.version
+    }
+
+    /// Returns the HTTP version to ask for, to change.
+    pub fn version_mut(&mut self) -> &mut Version {
+        &mut self.inner.version
+    }
+
+    /// Returns the body.
+    pub fn body(&self) -> &Body {
+        &self.inner.body
+    }
+
+    /// Returns the body, to change.
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.inner.body
+    }
+
+    /// Returns the content where it is in memory (HTTPX's `request.content`).
+    pub fn content(&self) -> Option<&[u8]> {
+        self.inner.body.as_bytes()
+    }
+
+    /// Returns the timeouts of this request alone; `None`: the client's.
+    pub fn timeout(&self) -> Option<&Timeout> {
+        self.inner.timeout.as_ref()
+    }
+
+    /// Returns the timeouts of this request alone, to change.
+    pub fn timeout_mut(&mut self) -> &mut Option<Timeout> {
+        &mut self.inner.timeout
+    }
+
+    /// Returns the extensions: values that travel with the request and mean nothing to the wire.
+    pub fn extensions(&self) -> &Extensions {
+        &self.inner.extensions
+    }
+
+    /// Returns the extensions, to change.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.inner.extensions
+    }
+
+    /// Makes a second request of the same content and options.
+    ///
+    /// # Errors
+    /// `BodyNotReplayable` where the body is a reader or stream.
+    pub fn try_clone(&self) -> Result<Request> {
+        let body = self.inner.body.try_clone()?;
+        let mut clone = self.without_body();
+        clone.inner.body = body;
+        Ok(clone)
+    }
+
+    /// The same request with an empty body.
+    pub(crate) fn without_body(&self) -> Request {
+        let inner = &*self.inner;
+        Request {
+            inner: Box::new(Inner {
+                method: inner.method.clone(),
+                target: match &inner.target {
+                    Target::Location(location) => Target::Location(location.clone()),
+                    Target::Url(url) => Target::Url(url.clone()),
+                },
+                version: inner.version,
+                headers: inner.headers.clone(),
+                body: Body::empty(),
+                timeout: inner.timeout,
+                options: inner.options.clone(),
+                extensions: inner.extensions.clone(),
+            }),
+        }
+    }
+
+    /// Checks a changed URL, so that `location` has an answer.
+    pub(crate) fn prepare(&mut self) -> Result<()> {
+        if let Target::Url(url) = &self.inner.target {
+            self.inner.target = Target::Location(Location::from_url(url.clone())?);
+        }
+        Ok(())
+    }
+
+    /// Where the request goes; `prepare` came before.
+    pub(crate) fn location(&self) -> &Location {
+        match &self.inner.target {
+            Target::Location(location) => location,
+            Target::Url(_) => unreachable!("prepare() comes before every use of the location"),
+        }
+    }
+
+    pub(crate) fn set_location(&mut self, location: Location) {
+        self.inner.target = Target::Location(location);
+    }
+
+    pub(crate) fn set_body(&mut self, body: Body) {
+        self.inner.body = body;
+    }
+
+    pub(crate) fn request_headers(&self) -> &RequestHeaders {
+        &self.inner.headers
+    }
+
+    pub(crate) fn request_headers_mut(&mut self) -> &mut RequestHeaders {
+        &mut self.inner.headers
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    pub(crate) fn options_mut(&mut self) -> &mut Options {
+        &mut self.inner.options
+    }
+
+    /// Adds a header under the name's and value's own rules.
+    pub(crate) fn parse_header<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue)>
+    where
+        N: TryInto<HeaderName>,
+        N::Error: Into<http::Error>,
+        V: TryInto<HeaderValue>,
+        V::Error: Into<http::Error>,
+    {
+        let name = name.try_into().map_err(|error| bad_header("a header name is not a token", error.into()))?;
+        match value.try_into() {
+            Ok(value) => Ok((name, value)),
+            Err(error) => Err(bad_header(format!("the value of the header `{name}` has a forbidden character"), error.into())),
+        }
+    }
+}
+
+fn bad_header(message: impl Into<std::borrow::Cow<'static, str>>, error: http::Error) -> Error {
+    Error::new(ErrorKind::LocalProtocolError, message).in_phase(Phase::Build).with_source(error)
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.inner.method)
+            .field("url", &RedactedUrl(self.url()))
+            .field("headers", &Redacted(self.headers()))
+            .field("body", &self.inner.body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A URL whose password no `Debug` shows.
+pub(crate) struct RedactedUrl<'a>(pub(crate) &'a Url);
+
+impl fmt::Debug for RedactedUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.password().is_none() {
+            return write!(f, "{}", self.0);
+        }
+        let mut url = self.0.clone();
+        let _ = url.set_password(Some("[secure]"));
+        write!(f, "{}", url.as_str().replace("%5Bsecure%5D", "[secure]"))
+    }
+}
+
+impl<T: Into<Body>> TryFrom<http::Request<T>> for Request {
+    type Error = Error;
+
+    /// Takes an `http::Request` whose URI is absolute.
+    fn try_from(request: http::Request<T>) -> Result<Request> {
+        let (parts, body) = request.into_parts();
+        let mut request = Request::new(parts.method, parts.uri.to_string())?;
+        *request.headers_mut() = parts.headers;
+        request.inner.version = parts.version;
+        request.inner.extensions = parts.extensions;
+        request.inner.body = body.into();
+        Ok(request)
+    }
+}
+
+impl TryFrom<Request> for http::Request<Body> {
+    type Error = Error;
+
+    /// Gives the same request in the `http` crate's form; the URL loses userinfo and fragment.
+    fn try_from(mut request: Request) -> Result<http::Request<Body>> {
+        request.prepare()?;
+        let uri: http::Uri = request.location().absolute().parse().map_err(|error: http::uri::InvalidUri| {
+            Error::new(ErrorKind::InvalidUrl, "the URL has no form as an http::Uri").with_source(error)
+        })?;
+        request.headers_mut();
+        let inner = *request.inner;
+        let mut out = http::Request::new(inner.body);
+        *out.method_mut() = inner.method;
+        *out.uri_mut() = uri;
+        *out.version_mut() = inner.version;
+        *out.headers_mut() = inner.headers.map().clone();
+        *out.extensions_mut() = inner.extensions;
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_hides_credentials() {
+        let mut request = Request::new(Method::GET, "http://tom:mot123@example.org/").unwrap();
+        request.headers_mut().insert("authorization", HeaderValue::from_static("Bearer t0ken"));
+        let text = format!("{request:?}");
+        assert!(text.contains("tom:[secure]@example.org"), "{text}");
+        assert!(!text.contains("mot123") && !text.contains("t0ken"), "{text}");
+    }
+
+    #[test]
+    fn a_changed_url_is_checked_before_sending() {
+        let mut request = Request::new(Method::GET, "http://example.org/").unwrap();
+        request.url_mut().set_path("/x y");
+        request.prepare().unwrap();
+        assert_eq!(request.location().path_and_query(), "/x%20y");
+        request.url_mut().set_host(Some("other.test")).unwrap();
+        request.prepare().unwrap();
+        assert_eq!(request.location().host(), "other.test");
+    }
+
+    #[test]
+    fn requests_convert_from_and_into_http() {
+        let request = http::Request::post("http://h.test/p?q").header("x-a", "1").body("body").unwrap();
+        let ours = Request::try_from(request).unwrap();
+        assert_eq!(ours.content(), Some(&b"body"[..]));
+        let back = http::Request::<Body>::try_from(ours).unwrap();
+        assert_eq!((back.uri().to_string().as_str(), back.headers()["x-a"].as_bytes()), ("http://h.test/p?q", &b"1"[..]));
+    }
+}

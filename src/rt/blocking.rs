@@ -1,0 +1,361 @@
+//! The runtime of the blocking client: plain sockets, poll(2), and the calling thread.
+//!
+//! The same public names as in `rt/tokio.rs`; what is `async` there returns when it is done here. No thread is
+//! started but the resolver's.
+
+#[path = "blocking/connect.rs"]
+mod connect;
+#[path = "blocking/resolver.rs"]
+mod resolver;
+
+use std::future::Future;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{RecvFlags, SendFlags};
+
+use crate::body::{ByteStream, ReadSource, read_some};
+use crate::config::Wait;
+use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) use connect::connect;
+pub(crate) use resolver::resolve;
+
+/// A connected socket.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    socket: Socket,
+    /// What SO_RCVTIMEO is set to.
+    receive_timeout: Option<Duration>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixStream),
+}
+
+macro_rules! each {
+    ($socket:expr, $name:ident => $body:expr) => {
+        match $socket {
+            Socket::Tcp($name) => $body,
+            #[cfg(unix)]
+            Socket::Unix($name) => $body,
+        }
+    };
+}
+
+/// What a socket is ready for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+impl Stream {
+    fn new(socket: Socket) -> Self {
+        Stream { socket, receive_timeout: None }
+    }
+
+    /// Connects to a Unix socket.
+    #[cfg(unix)]
+    pub(crate) fn connect_unix(path: &std::path::Path, _wait: Wait) -> io::Result<Stream> {
+        std::os::unix::net::UnixStream::connect(path).map(|socket| Stream::new(Socket::Unix(socket)))
+    }
+
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.peer_addr().ok(),
+            #[cfg(unix)]
+            Socket::Unix(_) => None,
+        }
+    }
+
+    /// Receives into `buffer`; 0 is the end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        if wait.until.is_some() || wait.each == Some(Duration::ZERO) {
+            return self.poll_then(wait, PollFlags::IN, |stream| stream.try_read(&mut *buffer));
+        }
+        self.set_receive_timeout(wait.each)?;
+        loop {
+            match each!(&mut self.socket, s => s.read(buffer)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),
+                other => return other,
+            }
+        }
+    }
+
+    /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
+    pub(crate) fn read_more(&mut self, buffer: &mut BytesMut, most: usize, wait: Wait) -> io::Result<usize> {
+        let held = buffer.len();
+        buffer.resize(held + most, 0);
+        let result = self.read(&mut buffer[held..], wait);
+        buffer.truncate(held + *result.as_ref().unwrap_or(&0));
+        result
+    }
+
+    /// Receives into the spare capacity of `buffer`; 0 is the end.
+    pub(crate) fn read_spare(&mut self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+        let flags = if wait.until.is_some() || wait.each == Some(Duration::ZERO) {
+            RecvFlags::DONTWAIT
+        } else {
+            self.set_receive_timeout(wait.each)?;
+            RecvFlags::empty()
+        };
+        let receive = |stream: &Stream, buffer: &mut Vec<u8>| loop {
+            let spare = rustix::buffer::spare_capacity(buffer);
+            match each!(&stream.socket, s => rustix::net::recv(s, spare, flags)) {
+                Ok((received, _)) => return Ok(received),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(io::Error::from(error)),
+            }
+        };
+        if flags == RecvFlags::DONTWAIT {
+            return self.poll_then(wait, PollFlags::IN, |stream| receive(stream, &mut *buffer));
+        }
+        receive(self, buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+            _ => error,
+        })
+    }
+
+    /// Receives what is there now.
+    pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT)) {
+                Ok((received, _)) => return Ok(received),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends what goes out now.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match each!(&self.socket, s => rustix::net::send(s, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Sends what goes out now of several pieces.
+    pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut control = rustix::net::SendAncillaryBuffer::default();
+        loop {
+            match each!(&self.socket, s => rustix::net::sendmsg(s, pieces, &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Waits until the socket can be read or written, as asked.
+    pub(crate) fn ready(&mut self, read: bool, write: bool, wait: Wait) -> io::Result<Ready> {
+        let mut interest = PollFlags::empty();
+        interest.set(PollFlags::IN, read);
+        interest.set(PollFlags::OUT, write);
+        let deadline = wait.deadline(Instant::now());
+        let events = each!(&self.socket, s => poll_one(PollFd::new(s, interest), deadline))?;
+        let failed = events.intersects(PollFlags::ERR | PollFlags::HUP);
+        Ok(Ready {
+            read: read && (failed || events.contains(PollFlags::IN)),
+            write: write && (failed || events.contains(PollFlags::OUT)),
+        })
+    }
+
+    /// Tells whether an idle connection is silent, as it must be to be used again.
+    pub(crate) fn is_silent(&self) -> bool {
+        let mut byte = [0u8; 1];
+        loop {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT)) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return true,
+                // The end, an error, or bytes that would answer the next request.
+                _ => return false,
+            }
+        }
+    }
+
+    fn poll_then<R>(&mut self, wait: Wait, interest: PollFlags, mut act: impl FnMut(&mut Stream) -> io::Result<R>) -> io::Result<R> {
+        let deadline = wait.deadline(Instant::now());
+        loop {
+            match act(self) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    each!(&self.socket, s => poll_one(PollFd::new(s, interest), deadline))?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn set_receive_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        if self.receive_timeout != timeout {
+            // The kernel takes microseconds in a signed 64-bit field; what is longer is no limit.
+            let limit = timeout.filter(|t| t.as_secs() < i64::MAX as u64 / 1_000_000_000);
+            each!(&self.socket, s => s.set_read_timeout(limit))?;
+            self.receive_timeout = timeout;
+        }
+        Ok(())
+    }
+}
+
+/// Upgraded connections are read and written without the client's timeouts.
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Stream::read(self, buffer, Wait::default())
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        each!(&mut self.socket, s => s.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Polls one descriptor until the deadline; `TimedOut` past it.
+fn poll_one(fd: PollFd<'_>, deadline: Option<Instant>) -> io::Result<PollFlags> {
+    let mut fds = [fd];
+    poll_many(&mut fds, deadline)?;
+    Ok(fds[0].revents())
+}
+
+fn poll_many(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()> {
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        match rustix::event::poll(fds, timeout.as_ref()) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Something that happens once, and is waited for.
+#[derive(Debug, Default)]
+pub(crate) struct Event {
+    happened: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Event {
+    pub(crate) fn notify(&self) {
+        *self.happened.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits; `false`: the deadline came first.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        let mut happened = self.happened.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*happened {
+            happened = match deadline {
+                None => self.changed.wait(happened).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    self.changed.wait_timeout(happened, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        true
+    }
+}
+
+/// Sleeps.
+pub(crate) fn sleep_until(deadline: Instant) {
+    std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+}
+
+/// Polls a future on this thread until it is done; `None`: the deadline came first.
+pub(crate) fn drive<T>(mut future: Pin<Box<dyn Future<Output = T> + Send>>, deadline: Option<Instant>) -> Option<T> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return Some(value);
+        }
+        match deadline {
+            None => std::thread::park(),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return None;
+                }
+                std::thread::park_timeout(left);
+            }
+        }
+    }
+}
+
+/// A read that a poll began: nothing is polled here.
+#[derive(Debug)]
+pub(crate) struct Pending<T>(std::marker::PhantomData<fn() -> T>);
+
+impl<T> Default for Pending<T> {
+    fn default() -> Self {
+        Pending(std::marker::PhantomData)
+    }
+}
+
+impl<T> Pending<T> {
+    pub(crate) fn settle(&mut self) -> Option<T> {
+        None
+    }
+}
+
+/// A reader of a request body, read here.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    source: ReadSource,
+    buffer: Vec<u8>,
+}
+
+impl BodyReader {
+    pub(crate) fn new(source: ReadSource) -> Self {
+        BodyReader { source, buffer: Vec::new() }
+    }
+
+    /// Reads the next piece; empty at the end.
+    pub(crate) fn next(&mut self) -> io::Result<&[u8]> {
+        match &mut self.source {
+            ReadSource::File(file) => file.read_next(&mut self.buffer)?,
+            ReadSource::Reader(reader) => read_some(&mut **crate::body::unlocked(reader), &mut self.buffer)?,
+        }
+        Ok(&self.buffer)
+    }
+}
+
+/// A stream has no place in the blocking client.
+pub(crate) fn next_item(_stream: &mut Mutex<ByteStream>, _deadline: Option<Instant>) -> Result<Option<Bytes>> {
+    Err(Error::new(
+        ErrorKind::LocalProtocolError,
+        "the blocking client cannot send an async stream: give it a reader (`Body::from_reader`), or use `AsyncClient`",
+    ))
+}

@@ -1,0 +1,85 @@
+//! TCP connections with Happy Eyeballs (RFC 8305) on non-blocking sockets and one poll(2).
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags};
+use socket2::{Domain, Protocol, SockAddr, Socket as RawSocket, TcpKeepalive, Type};
+
+use super::{Socket, Stream, poll_many};
+use crate::dial::{ATTEMPT_DELAY, DialOptions};
+
+/// Connects to the first address that answers; a silent one is joined by the next after [`ATTEMPT_DELAY`].
+pub(crate) fn connect(addresses: &[SocketAddr], options: &DialOptions, deadline: Option<Instant>) -> io::Result<Stream> {
+    let mut untried = addresses.iter();
+    let mut pending: Vec<RawSocket> = Vec::new();
+    let mut next_attempt = Instant::now();
+    let mut last_error = None;
+    loop {
+        if pending.is_empty() || Instant::now() >= next_attempt {
+            if let Some(address) = untried.next() {
+                match begin(*address, options) {
+                    Ok((socket, true)) => return finish(socket, options),
+                    Ok((socket, false)) => pending.push(socket),
+                    Err(error) => last_error = Some(error),
+                }
+                next_attempt = Instant::now() + ATTEMPT_DELAY;
+                continue;
+            }
+            if pending.is_empty() {
+                return Err(last_error.unwrap_or_else(|| io::Error::other("the host has no address")));
+            }
+        }
+        let wake = if untried.len() == 0 { deadline } else { Some(deadline.map_or(next_attempt, |d| d.min(next_attempt))) };
+        let ready = wait_any(&pending, wake);
+        match ready {
+            Ok(index) => {
+                let socket = pending.swap_remove(index);
+                match socket.take_error()? {
+                    None => return finish(socket, options),
+                    Some(error) => {
+                        last_error = Some(error);
+                        next_attempt = Instant::now();
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn wait_any(pending: &[RawSocket], deadline: Option<Instant>) -> io::Result<usize> {
+    let mut fds: Vec<PollFd<'_>> = pending.iter().map(|socket| PollFd::new(socket, PollFlags::OUT)).collect();
+    poll_many(&mut fds, deadline)?;
+    Ok(fds.iter().position(|fd| !fd.revents().is_empty()).unwrap_or(0))
+}
+
+/// Starts connecting; `true`: it was done at once, as on loopback.
+fn begin(address: SocketAddr, options: &DialOptions) -> io::Result<(RawSocket, bool)> {
+    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    if let Some(local) = options.local_address {
+        socket.bind(&SocketAddr::new(local, 0).into())?;
+    }
+    match socket.connect(&SockAddr::from(address)) {
+        Ok(()) => Ok((socket, true)),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Ok((socket, false)),
+        Err(error) => Err(error),
+    }
+}
+
+fn finish(socket: RawSocket, options: &DialOptions) -> io::Result<Stream> {
+    rustix::io::ioctl_fionbio(&socket, false)?;
+    if options.nodelay != Some(false) {
+        socket.set_tcp_nodelay(true)?;
+    }
+    if let Some(idle) = options.keepalive {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+    }
+    Ok(Stream::new(Socket::Tcp(socket.into())))
+}

@@ -1,0 +1,408 @@
+//! The runtime of the async client: tokio's sockets and clock.
+//!
+//! The same public names as in `rt/blocking.rs`. A wait arms one timer per connection, re-armed only when it fires early, instead of one timer per read.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice, Read};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Mutex;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use rustix::net::RecvFlags;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::Sleep;
+
+use crate::body::{ByteStream, ReadSource, read_some, stream_failed, unlocked};
+use crate::config::Wait;
+use crate::dial::{ATTEMPT_DELAY, DialOptions};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A connected socket, with the one timer of its waits.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    socket: Socket,
+    timer: Timer,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
+macro_rules! each {
+    ($socket:expr, $name:ident => $body:expr) => {
+        match $socket {
+            Socket::Tcp($name) => $body,
+            #[cfg(unix)]
+            Socket::Unix($name) => $body,
+        }
+    };
+}
+
+/// What a socket is ready for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+impl Stream {
+    fn new(socket: Socket) -> Self {
+        Stream { socket, timer: Timer::default() }
+    }
+
+    /// Connects to a Unix socket.
+    #[cfg(unix)]
+    pub(crate) async fn connect_unix(path: &std::path::Path, wait: Wait) -> io::Result<Stream> {
+        let connecting = tokio::net::UnixStream::connect(path);
+        let socket = before(wait.deadline(Instant::now()), connecting).await??;
+        Ok(Stream::new(Socket::Unix(socket)))
+    }
+
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.peer_addr().ok(),
+            #[cfg(unix)]
+            Socket::Unix(_) => None,
+        }
+    }
+
+    /// Receives into `buffer`; 0 is the end.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        let Stream { socket, timer } = self;
+        timer
+            .limit(wait, |cx| {
+                let mut read = ReadBuf::new(buffer);
+                ready!(each!(&mut *socket, s => Pin::new(s).poll_read(cx, &mut read)))?;
+                Poll::Ready(Ok(read.filled().len()))
+            })
+            .await
+    }
+
+    /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
+    pub(crate) async fn read_more(&mut self, buffer: &mut BytesMut, most: usize, wait: Wait) -> io::Result<usize> {
+        let held = buffer.len();
+        buffer.resize(held + most, 0);
+        let result = self.read(&mut buffer[held..], wait).await;
+        buffer.truncate(held + *result.as_ref().unwrap_or(&0));
+        result
+    }
+
+    /// Receives into the spare capacity of `buffer`; 0 is the end.
+    pub(crate) async fn read_spare(&mut self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+        let Stream { socket, timer } = self;
+        let most = buffer.capacity() - buffer.len();
+        let mut limited = bytes::BufMut::limit(buffer, most);
+        timer
+            .limit(wait, |cx| {
+                each!(&mut *socket, s => pin!(s.read_buf(&mut limited)).poll(cx))
+            })
+            .await
+    }
+
+    /// Receives what is there now.
+    pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        each!(&self.socket, s => s.try_read(buffer))
+    }
+
+    /// Sends what goes out now.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        each!(&self.socket, s => s.try_write(bytes))
+    }
+
+    /// Sends what goes out now of several pieces.
+    pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        each!(&self.socket, s => s.try_write_vectored(pieces))
+    }
+
+    /// Waits until the socket can be read or written, as asked.
+    pub(crate) async fn ready(&mut self, read: bool, write: bool, wait: Wait) -> io::Result<Ready> {
+        let Stream { socket, timer } = self;
+        if read && write {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            let mut waiting = pin!(each_ready(socket, interest));
+            return timer.limit(wait, |cx| waiting.as_mut().poll(cx)).await;
+        }
+        timer
+            .limit(wait, |cx| {
+                if read {
+                    ready!(each!(&*socket, s => s.poll_read_ready(cx)))?;
+                } else {
+                    ready!(each!(&*socket, s => s.poll_write_ready(cx)))?;
+                }
+                Poll::Ready(Ok(Ready { read, write }))
+            })
+            .await
+    }
+
+    /// Tells whether an idle connection is silent, as it must be to be used again. Asks the kernel: the reactor may not have seen a close yet.
+    pub(crate) fn is_silent(&self) -> bool {
+        let mut byte = [0u8; 1];
+        loop {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT)) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return true,
+                _ => return false,
+            }
+        }
+    }
+
+    /// Waits for readability inside somebody else's poll.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&self.socket, s => s.poll_read_ready(cx))
+    }
+
+    /// Waits for writability inside somebody else's poll.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&self.socket, s => s.poll_write_ready(cx))
+    }
+
+    /// Closes the sending side inside somebody else's poll.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.socket, s => Pin::new(s).poll_shutdown(cx))
+    }
+}
+
+async fn each_ready(socket: &Socket, interest: Interest) -> io::Result<Ready> {
+    let ready = each!(socket, s => s.ready(interest).await)?;
+    Ok(Ready {
+        read: ready.is_readable() || ready.is_read_closed(),
+        write: ready.is_writable() || ready.is_write_closed(),
+    })
+}
+
+/// A timer that outlives the waits it serves.
+#[derive(Debug, Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    /// Polls until it is ready or the wait is over.
+    async fn limit<T>(&mut self, wait: Wait, mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
+        let mut deadline = None;
+        poll_fn(move |cx| {
+            if let Poll::Ready(done) = poll(cx) {
+                return Poll::Ready(done);
+            }
+            if wait == Wait::default() {
+                return Poll::Pending;
+            }
+            // The clock is asked only when there is something to wait for.
+            let deadline = *deadline.get_or_insert_with(|| wait.deadline(Instant::now()));
+            match deadline {
+                Some(deadline) => self.poll_deadline(deadline, cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Ready once `deadline` is past. A timer set for an earlier moment is left to fire, and set anew then.
+    fn poll_deadline(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if tokio::time::Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+/// Runs a future until the deadline; `TimedOut` past it.
+async fn before<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> io::Result<T> {
+    match deadline {
+        None => Ok(future.await),
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), future).await.map_err(|_| io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// Something that happens once, and is waited for.
+#[derive(Debug, Default)]
+pub(crate) struct Event {
+    notify: tokio::sync::Notify,
+}
+
+impl Event {
+    pub(crate) fn notify(&self) {
+        self.notify.notify_one();
+    }
+
+    /// Waits; `false`: the deadline came first.
+    pub(crate) async fn wait(&self, deadline: Option<Instant>) -> bool {
+        before(deadline, self.notify.notified()).await.is_ok()
+    }
+}
+
+/// Sleeps.
+pub(crate) async fn sleep_until(deadline: Instant) {
+    tokio::time::sleep_until(deadline.into()).await;
+}
+
+/// Awaits a future; `None`: the deadline came first.
+pub(crate) async fn drive<T>(future: Pin<Box<dyn Future<Output = T> + Send>>, deadline: Option<Instant>) -> Option<T> {
+    before(deadline, future).await.ok()
+}
+
+/// Looks up a host's addresses on tokio's blocking threads.
+pub(crate) async fn resolve(host: &str, deadline: Option<Instant>) -> io::Result<Vec<SocketAddr>> {
+    before(deadline, tokio::net::lookup_host((host, 0))).await?.map(Iterator::collect)
+}
+
+/// Connects to the first address that answers; a silent one is joined by the next after [`ATTEMPT_DELAY`].
+pub(crate) async fn connect(addresses: &[SocketAddr], options: &DialOptions, deadline: Option<Instant>) -> io::Result<Stream> {
+    let socket = match addresses {
+        [only] => before(deadline, begin(*only, options)).await??,
+        _ => before(deadline, race(addresses, options)).await??,
+    };
+    if options.nodelay != Some(false) {
+        socket.set_nodelay(true)?;
+    }
+    if let Some(idle) = options.keepalive {
+        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+    }
+    Ok(Stream::new(Socket::Tcp(socket)))
+}
+
+async fn race(addresses: &[SocketAddr], options: &DialOptions) -> io::Result<TcpStream> {
+    let mut untried = addresses.iter();
+    let mut pending: Vec<Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send + '_>>> = Vec::new();
+    let mut delay = pin!(tokio::time::sleep(Duration::ZERO));
+    let mut last_error = None;
+    poll_fn(move |cx| {
+        loop {
+            let mut index = 0;
+            let mut failed = false;
+            while index < pending.len() {
+                match pending[index].as_mut().poll(cx) {
+                    Poll::Ready(Ok(socket)) => return Poll::Ready(Ok(socket)),
+                    Poll::Ready(Err(error)) => {
+                        last_error = Some(error);
+                        failed = true;
+                        drop(pending.swap_remove(index));
+                    }
+                    Poll::Pending => index += 1,
+                }
+            }
+            let due = failed || pending.is_empty() || delay.as_mut().poll(cx).is_ready();
+            if !due {
+                return Poll::Pending;
+            }
+            match untried.next() {
+                Some(address) => {
+                    pending.push(Box::pin(begin(*address, options)));
+                    delay.as_mut().reset(tokio::time::Instant::now() + ATTEMPT_DELAY);
+                }
+                None if pending.is_empty() => {
+                    return Poll::Ready(Err(last_error.take().unwrap_or_else(|| io::Error::other("the host has no address"))));
+                }
+                None => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+async fn begin(address: SocketAddr, options: &DialOptions) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(local) = options.local_address {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    socket.connect(address).await
+}
+
+/// A read that a poll began, with everything it needs inside.
+pub(crate) struct Pending<T> {
+    // Never locked: it makes what is only `Send` also `Sync`.
+    future: Option<Mutex<Pin<Box<dyn Future<Output = T> + Send>>>>,
+}
+
+impl<T> Default for Pending<T> {
+    fn default() -> Self {
+        Pending { future: None }
+    }
+}
+
+impl<T> fmt::Debug for Pending<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pending({})", self.future.is_some())
+    }
+}
+
+impl<T> Pending<T> {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.future.is_none()
+    }
+
+    pub(crate) fn begin(&mut self, future: Pin<Box<dyn Future<Output = T> + Send>>) {
+        self.future = Some(Mutex::new(future));
+    }
+
+    /// Polls what was begun.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let Some(future) = &mut self.future else { return Poll::Ready(None) };
+        let value = ready!(unlocked(future).as_mut().poll(cx));
+        self.future = None;
+        Poll::Ready(Some(value))
+    }
+
+    /// Finishes what was begun, if anything was.
+    pub(crate) async fn settle(&mut self) -> Option<T> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+}
+
+/// A reader of a request body, read on tokio's blocking threads.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    state: Option<(ReadSource, Vec<u8>)>,
+    piece: Vec<u8>,
+}
+
+impl BodyReader {
+    pub(crate) fn new(source: ReadSource) -> Self {
+        BodyReader { state: Some((source, Vec::new())), piece: Vec::new() }
+    }
+
+    /// Reads the next piece; empty at the end.
+    pub(crate) async fn next(&mut self) -> io::Result<&[u8]> {
+        let Some((mut source, mut buffer)) = self.state.take() else {
+            return Err(io::Error::other("an earlier read of the body was given up"));
+        };
+        let reading = tokio::task::spawn_blocking(move || {
+            let result = match &mut source {
+                ReadSource::File(file) => file.read_next(&mut buffer),
+                ReadSource::Reader(reader) => read_some(&mut **unlocked(reader), &mut buffer),
+            };
+            (source, buffer, result)
+        });
+        let (source, buffer, result) = reading.await.map_err(io::Error::other)?;
+        let spent = std::mem::replace(&mut self.piece, buffer);
+        self.state = Some((source, spent));
+        result?;
+        Ok(&self.piece)
+    }
+}
+
+/// The next piece of a stream body.
+pub(crate) async fn next_item(stream: &mut Mutex<ByteStream>, deadline: Option<Instant>) -> Result<Option<Bytes>> {
+    let next = poll_fn(|cx| unlocked(stream).as_mut().poll_next(cx));
+    match before(deadline, next).await {
+        Ok(item) => item.transpose().map_err(stream_failed),
+        Err(_) => Err(Error::timeout(ErrorKind::TotalTimeout, None)),
+    }
+}

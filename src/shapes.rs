@@ -1,0 +1,206 @@
+//! The shapes in which a streamed body is given out: chunks of bytes, text, lines.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::lines::LineSplitter;
+use crate::text::TextDecoder;
+
+/// Turns the pieces of a body into items, without I/O.
+pub trait Shape: sealed::Shape {
+    /// What comes out.
+    type Item;
+
+    #[doc(hidden)]
+    fn pop(&mut self) -> Option<Self::Item>;
+    #[doc(hidden)]
+    fn push(&mut self, piece: Bytes);
+    #[doc(hidden)]
+    fn finish(&mut self);
+}
+
+mod sealed {
+    pub trait Shape {}
+    impl Shape for super::Chunks {}
+    impl Shape for super::Text {}
+    impl Shape for super::Lines {}
+}
+
+/// Bytes: pieces as they come, or all of one size but the last.
+#[derive(Debug, Default)]
+pub struct Chunks {
+    size: Option<usize>,
+    held: BytesMut,
+    piece: Bytes,
+    finished: bool,
+}
+
+impl Chunks {
+    pub(crate) fn set_size(&mut self, size: usize) {
+        self.size = Some(size.max(1));
+    }
+}
+
+impl Shape for Chunks {
+    type Item = Bytes;
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let Some(size) = self.size else {
+            return (!self.piece.is_empty()).then(|| std::mem::take(&mut self.piece));
+        };
+        if self.held.is_empty() && self.piece.len() >= size {
+            return Some(self.piece.split_to(size));
+        }
+        let more = (size - self.held.len()).min(self.piece.len());
+        self.held.extend_from_slice(&self.piece[..more]);
+        self.piece.advance(more);
+        let whole = self.held.len() == size || (self.finished && !self.held.is_empty());
+        whole.then(|| self.held.split().freeze())
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        self.piece = piece;
+    }
+
+    fn finish(&mut self) {
+        self.finished = true;
+    }
+}
+
+/// Text, decoded as it comes.
+#[derive(Debug)]
+pub struct Text {
+    decoder: TextDecoder,
+    size: Option<usize>,
+    text: String,
+    /// How much of `text` is given out.
+    given: usize,
+    finished: bool,
+}
+
+impl Text {
+    pub(crate) fn new(label: Option<&str>) -> Self {
+        Text { decoder: TextDecoder::new(label), size: None, text: String::new(), given: 0, finished: false }
+    }
+
+    pub(crate) fn set_size(&mut self, size: usize) {
+        self.size = Some(size.max(1));
+    }
+}
+
+impl Shape for Text {
+    type Item = String;
+
+    fn pop(&mut self) -> Option<String> {
+        let left = &self.text[self.given..];
+        if left.is_empty() {
+            return None;
+        }
+        let Some(size) = self.size else {
+            self.given = 0;
+            return Some(std::mem::take(&mut self.text));
+        };
+        // The size counts characters, as in HTTPX.
+        let end = match left.char_indices().nth(size) {
+            Some((end, _)) => end,
+            None if self.finished || left.chars().count() == size => left.len(),
+            None => return None,
+        };
+        let item = left[..end].to_owned();
+        self.given += end;
+        Some(item)
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        self.text.drain(..self.given);
+        self.given = 0;
+        self.decoder.decode(&piece, false, &mut self.text);
+    }
+
+    fn finish(&mut self) {
+        self.finished = true;
+        self.decoder.decode(&[], true, &mut self.text);
+    }
+}
+
+/// Lines of text, without their ends.
+#[derive(Debug)]
+pub struct Lines {
+    text: Text,
+    splitter: LineSplitter,
+    lines: VecDeque<String>,
+}
+
+impl Lines {
+    pub(crate) fn new(label: Option<&str>) -> Self {
+        Lines { text: Text::new(label), splitter: LineSplitter::new(), lines: VecDeque::new() }
+    }
+}
+
+impl Shape for Lines {
+    type Item = String;
+
+    fn pop(&mut self) -> Option<String> {
+        self.lines.pop_front()
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        self.text.push(piece);
+        if let Some(text) = self.text.pop() {
+            self.splitter.push(&text, &mut self.lines);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.text.finish();
+        if let Some(text) = self.text.pop() {
+            self.splitter.push(&text, &mut self.lines);
+        }
+        self.lines.extend(self.splitter.finish());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all<S: Shape>(mut shape: S, pieces: &[&'static [u8]]) -> Vec<S::Item> {
+        let mut items = Vec::new();
+        for piece in pieces {
+            shape.push(Bytes::from_static(piece));
+            items.extend(std::iter::from_fn(|| shape.pop()));
+        }
+        shape.finish();
+        items.extend(std::iter::from_fn(|| shape.pop()));
+        items
+    }
+
+    #[test]
+    fn chunks_have_the_size_asked_for() {
+        let cases: [(usize, &[&str]); 4] = [
+            (5, &["Hello", ", wor", "ld!"]),
+            (7, &["Hello, ", "world!"]),
+            (13, &["Hello, world!"]),
+            (20, &["Hello, world!"]),
+        ];
+        for (size, expected) in cases {
+            let mut chunks = Chunks::default();
+            chunks.set_size(size);
+            assert_eq!(all(chunks, &[b"Hello, ", b"world!"]), expected);
+        }
+        assert_eq!(all(Chunks::default(), &[b"Hello, ", b"", b"world!"]), ["Hello, ", "world!"]);
+    }
+
+    #[test]
+    fn text_sizes_count_characters() {
+        let mut text = Text::new(None);
+        text.set_size(2);
+        assert_eq!(all(text, &["ña".as_bytes(), "ndú☃".as_bytes()]), ["ña", "nd", "ú☃"]);
+    }
+
+    #[test]
+    fn lines_cross_pieces() {
+        assert_eq!(all(Lines::new(None), &[b"a\r", b"\nb", b"c\n"]), ["a", "bc"]);
+    }
+}

@@ -1,0 +1,205 @@
+//! Versions, SNI, ALPN, resumption, the provider, and what Debug shows.
+
+use super::*;
+
+#[test]
+fn the_version_range_is_kept() {
+    use rustls::version::{TLS12, TLS13};
+    const V12: Option<TlsVersion> = Some(TlsVersion::TLS_1_2);
+    const V13: Option<TlsVersion> = Some(TlsVersion::TLS_1_3);
+    let pki = Pki::new();
+    let table = [
+        (
+            None,
+            None,
+            rustls::ALL_VERSIONS,
+            Some(ProtocolVersion::TLSv1_3),
+        ),
+        (None, None, &[&TLS12], Some(ProtocolVersion::TLSv1_2)),
+        (
+            None,
+            V12,
+            rustls::ALL_VERSIONS,
+            Some(ProtocolVersion::TLSv1_2),
+        ),
+        (V12, V12, &[&TLS13], None),
+        (V13, None, &[&TLS12], None),
+        (
+            V13,
+            V13,
+            rustls::ALL_VERSIONS,
+            Some(ProtocolVersion::TLSv1_3),
+        ),
+    ];
+    for (min, max, server, expected) in table {
+        let options = TlsOptions {
+            min_version: min,
+            max_version: max,
+            ..options().with_roots_of(&pki)
+        };
+        let spoken = connect(options, pki.server.server(server), "a.test")
+            .ok()
+            .and_then(|(client, _)| client.protocol_version());
+        assert_eq!(spoken, expected, "{min:?}..{max:?}");
+    }
+    let empty = TlsOptions {
+        min_version: V13,
+        max_version: V12,
+        ..options()
+    };
+    let text = empty.prepare().unwrap_err().to_string();
+    assert!(
+        text.starts_with("min_tls_version is above max_tls_version"),
+        "{text}"
+    );
+}
+
+#[test]
+fn sni_can_be_switched_off_and_alpn_is_offered() {
+    let pki = Pki::new();
+    for no_sni in [false, true] {
+        let options = TlsOptions {
+            no_sni,
+            alpn: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            ..options().with_roots_of(&pki)
+        };
+        let mut server = ServerConfig::clone(&pki.server.server(rustls::ALL_VERSIONS));
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let (client, server) = connect(options, Arc::new(server), "a.test").unwrap();
+        assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
+        assert_eq!(server.server_name(), (!no_sni).then_some("a.test"));
+    }
+}
+
+#[test]
+fn plain_text_in_answer_to_a_hello_is_told_as_such() {
+    for answer in [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "220 mail.test ESMTP\r\n",
+        "<html>",
+    ] {
+        let config = verify(false).built();
+        let mut client = ClientConnection::new(config, "a.test".try_into().unwrap()).unwrap();
+        client.read_tls(&mut answer.as_bytes()).unwrap();
+        let error = client.process_new_packets().unwrap_err();
+        let text = describe(&error);
+        assert_eq!(
+            text, "the peer answered in plain text: this is not a TLS port",
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn one_configuration_per_source_resumes_and_two_sources_do_not_share() {
+    let pki = Pki::new();
+    for version in rustls::ALL_VERSIONS {
+        let server = pki.server.server(std::slice::from_ref(version));
+        let source = options().with_roots_of(&pki).prepare().unwrap();
+        let first = source.config(&empty_env).unwrap();
+        let second = source.clone().config(&empty_env).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        let stranger = options().with_roots_of(&pki).built();
+        let table = [
+            (first, HandshakeKind::Full),
+            (second, HandshakeKind::Resumed),
+            (stranger, HandshakeKind::Full),
+        ];
+        for (config, expected) in table {
+            let (client, _) = handshake(config, Arc::clone(&server), "a.test").unwrap();
+            assert_eq!(client.handshake_kind(), Some(expected), "{version:?}");
+        }
+    }
+}
+
+#[test]
+fn the_given_provider_wins_and_x25519_goes_first() {
+    let given = Arc::new(ring::default_provider());
+    assert!(Arc::ptr_eq(
+        &provider::choose(Some(&given)).unwrap(),
+        &given
+    ));
+
+    let mut reversed = ring::default_provider();
+    reversed.kx_groups.reverse();
+    let names: Vec<_> = provider::x25519_first(reversed)
+        .kx_groups
+        .iter()
+        .map(|group| group.name())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            NamedGroup::X25519,
+            NamedGroup::secp384r1,
+            NamedGroup::secp256r1
+        ]
+    );
+}
+
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+#[test]
+fn of_the_compiled_providers_ring_wins_and_one_serves_all() {
+    let compiled = provider::choose(None).unwrap();
+    assert_eq!(compiled.kx_groups[0].name(), NamedGroup::X25519);
+    assert!(Arc::ptr_eq(&compiled, &provider::choose(None).unwrap()));
+    let name = format!("{:?}", compiled.key_provider);
+    assert_eq!(name == "Ring", cfg!(feature = "ring"), "{name}");
+}
+
+#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+#[test]
+fn without_a_provider_the_error_says_what_to_add() {
+    let source = TlsOptions::default().prepare().unwrap();
+    let text = source.config(&empty_env).unwrap_err().to_string();
+    assert!(text.contains("`ring` or `aws-lc-rs`"), "{text}");
+}
+
+#[test]
+fn debug_shows_paths_and_no_key() {
+    let pki = Pki::new();
+    let (cert, key) = (pki.server.cert.pem(), pki.server.key.serialize_pem());
+    let shown = [
+        (
+            format!("{:?}", ClientCert::from("a.pem")),
+            "ClientCert(\"a.pem\")",
+        ),
+        (
+            format!("{:?}", ClientCert::from(("a.pem", "b.pem"))),
+            "ClientCert(\"a.pem\", \"b.pem\")",
+        ),
+        (
+            format!("{:?}", ClientCert::from_pem(key.clone() + &cert)),
+            "ClientCert(..)",
+        ),
+        (
+            format!("{:?}", ClientCert::from_pem_pair(&cert, &key)),
+            "ClientCert(..)",
+        ),
+        (format!("{:?}", Verify::default()), "Verify(true)"),
+        (format!("{:?}", Verify::from(false)), "Verify(false)"),
+        (format!("{:?}", Verify::from("ca")), "Verify(\"ca\")"),
+        (
+            format!("{:?}", Verify::from(verify(false).built())),
+            "Verify(rustls::ClientConfig)",
+        ),
+        (
+            format!("{:?}", Certificate::from_der([1, 2])),
+            "Certificate(DER, 2 bytes)",
+        ),
+        (
+            format!("{:?}", verify(false).prepare().unwrap()),
+            "TlsSource { .. }",
+        ),
+    ];
+    for (shown, expected) in shown {
+        assert_eq!(shown, expected);
+    }
+    let with_key = TlsOptions {
+        cert: Some(ClientCert::from_pem(key.clone() + &cert)),
+        ..options().with_roots_of(&pki)
+    };
+    let config = format!("{:?}", with_key.built());
+    let secret = format!("{:?}", pki.server.key.serialized_der());
+    assert!(!config.contains(secret.trim_matches(['[', ']'])));
+}

@@ -1,0 +1,20 @@
+//! The shared tests over the blocking client.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a failing test should be loud; tests are named as facts"
+)]
+
+pub(crate) use core::prelude::v1::test as form_test;
+pub(crate) use dimorph::blocking as form;
+pub(crate) use maybe_async::must_be_sync as dual;
+
+#[path = "blocking/form_util.rs"]
+pub(crate) mod form_util;
+
+#[path = "dual/mod.rs"]
+mod dual_tests;
+
+#[path = "blocking/only.rs"]
+mod only;

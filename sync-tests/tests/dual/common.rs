@@ -1,0 +1,75 @@
+//! What most tests begin with.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use dimorph::ErrorKind;
+use sync_tests::Server;
+use sync_tests::certs::certs;
+
+use super::form::{Client, ClientBuilder};
+use super::{dual, form_util};
+
+/// The hosts that the cases name.
+pub(crate) const HOSTS: [&str; 12] = [
+    "example.org",
+    "www.example.org",
+    "example.com",
+    "www.example.com",
+    "api.example.com",
+    "e.org",
+    "x.test",
+    "y.test",
+    "a.test",
+    "b.test",
+    "h.test",
+    "origin.test",
+];
+
+/// Begins a client that looks at no environment and trusts the tests' authority.
+pub(crate) fn builder() -> ClientBuilder {
+    Client::builder()
+        .trust_env(false)
+        .verify(certs().ca_file.to_str().unwrap())
+}
+
+/// Makes a client that looks at no environment and trusts the tests' authority.
+pub(crate) fn client() -> Client {
+    builder().build().unwrap()
+}
+
+/// Begins a client for which every host of the cases, on whatever port, is this server.
+pub(crate) fn builder_to(server: &Server) -> ClientBuilder {
+    HOSTS.iter().fold(builder(), |builder, host| {
+        builder.resolve(host, [server.address()])
+    })
+}
+
+/// Makes a client for which every host of the cases is this server.
+pub(crate) fn client_to(server: &Server) -> Client {
+    builder_to(server).build().unwrap()
+}
+
+/// Shortens milliseconds.
+pub(crate) const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Returns a loopback address that refuses connections.
+pub(crate) fn refused() -> SocketAddr {
+    let listener = TcpListener::bind((IpAddr::from([127, 0, 0, 1]), 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Names a kind as HTTPX does.
+pub(crate) fn name(kind: ErrorKind) -> String {
+    format!("{kind:?}")
+}
+
+/// Waits until no connection of the client serves a request, and none waits.
+#[dual]
+pub(crate) async fn assert_at_rest(client: &Client) {
+    let stats = || client.pool_stats();
+    let rested = form_util::until(|| stats().active == 0 && stats().waiting == 0).await;
+    assert!(rested, "{:?}", client.pool_stats());
+}

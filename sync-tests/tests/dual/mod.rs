@@ -1,0 +1,23 @@
+//! The shared tests: one text, compiled over each client.
+//!
+//! The root that mounts this module names the form: `form` is `dimorph::blocking` or
+//! `dimorph::asynchronous`, `dual` removes `.await` or leaves it, `form_test` marks a test, and
+//! `form_util` has what threads and tasks do differently.
+
+pub(crate) use crate::{dual, form, form_test, form_util};
+
+mod body;
+mod client;
+mod common;
+mod errors;
+mod faults;
+mod h1_cases;
+mod httpx_cases;
+mod pool;
+mod real_peers;
+mod redirect;
+mod responses;
+mod send_sync;
+mod streaming;
+mod timeouts;
+mod tls;

@@ -60,12 +60,22 @@ impl Response {
     /// As [`bytes`](Response::bytes); `WriteError` where the writer fails.
     pub async fn copy_to<W: AsyncWrite + Unpin + ?Sized>(&mut self, writer: &mut W) -> Result<u64> {
         let mut copied = 0;
-        while let Some(piece) = self.piece(false).await? {
-            writer.write_all(&piece).await.map_err(|error| self.locate(writer_failed(error)))?;
-            copied += piece.len() as u64;
+        let mut buffer = self.copy_buffer();
+        loop {
+            let read = self.read_into(&mut buffer).await?;
+            if read == 0 {
+                writer
+                    .flush()
+                    .await
+                    .map_err(|error| self.locate(writer_failed(error)))?;
+                return Ok(copied);
+            }
+            writer
+                .write_all(&buffer[..read])
+                .await
+                .map_err(|error| self.locate(writer_failed(error)))?;
+            copied += read as u64;
         }
-        writer.flush().await.map_err(|error| self.locate(writer_failed(error)))?;
-        Ok(copied)
     }
 
     /// Polls for the next piece. The body is inside the future while it waits.
@@ -74,9 +84,16 @@ impl Response {
             if self.body.has_ended() {
                 return Poll::Ready(Ok(None));
             }
-            let mut body = std::mem::replace(&mut self.body, Incoming::whole(Bytes::new(), Instant::now()));
+            let mut body = std::mem::replace(
+                &mut self.body,
+                Incoming::whole(Bytes::new(), Instant::now()),
+            );
             self.pending.begin(Box::pin(async move {
-                let piece = if raw { body.raw_piece().await } else { body.piece().await };
+                let piece = if raw {
+                    body.raw_piece().await
+                } else {
+                    body.piece().await
+                };
                 (body, piece)
             }));
         }
@@ -91,7 +108,11 @@ impl Response {
 }
 
 fn writer_failed(error: io::Error) -> Error {
-    Error::new(ErrorKind::WriteError, format!("the writer that the body is copied to failed: {error}")).with_source(error)
+    Error::new(
+        ErrorKind::WriteError,
+        format!("the writer that the body is copied to failed: {error}"),
+    )
+    .with_source(error)
 }
 
 /// Gives the pieces of the body, decoded.
@@ -105,7 +126,11 @@ impl Stream for Response {
 
 /// Reads the body, decoded.
 impl AsyncRead for Response {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
@@ -148,13 +173,19 @@ impl Upgraded {
         Upgraded { lease }
     }
 
-    fn connection(&mut self) -> io::Result<&mut self::core::connection::Connection> {
-        self.lease.connection().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    fn connection(&mut self) -> io::Result<&mut core::connection::Connection> {
+        self.lease
+            .connection()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
 impl AsyncRead for Upgraded {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let connection = self.connection()?;
         if !connection.received.is_empty() {
             let length = buffer.remaining().min(connection.received.len());
@@ -179,7 +210,11 @@ impl AsyncRead for Upgraded {
 }
 
 impl AsyncWrite for Upgraded {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let connection = self.connection()?;
         loop {
             match connection.stream.try_send(bytes) {

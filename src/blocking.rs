@@ -25,9 +25,9 @@ use bytes::Buf;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::iter::Iter;
+use self::core::pool::Lease;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
-use self::core::pool::Lease;
 use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
@@ -58,20 +58,26 @@ impl Response {
     /// As [`bytes`](Response::bytes); `WriteError` where the writer fails.
     pub fn copy_to<W: Write + ?Sized>(&mut self, writer: &mut W) -> Result<u64> {
         let mut copied = 0;
-        let mut buffer = vec![0; crate::body::COPY_SIZE.min(usize::try_from(self.body.remaining().unwrap_or(u64::MAX)).unwrap_or(usize::MAX).max(1))];
+        let mut buffer = self.copy_buffer();
         loop {
             let read = self.read_into(&mut buffer)?;
             if read == 0 {
                 return Ok(copied);
             }
-            writer.write_all(&buffer[..read]).map_err(|error| self.locate(writer_failed(error)))?;
+            writer
+                .write_all(&buffer[..read])
+                .map_err(|error| self.locate(writer_failed(error)))?;
             copied += read as u64;
         }
     }
 }
 
 fn writer_failed(error: io::Error) -> Error {
-    Error::new(ErrorKind::WriteError, format!("the writer that the body is copied to failed: {error}")).with_source(error)
+    Error::new(
+        ErrorKind::WriteError,
+        format!("the writer that the body is copied to failed: {error}"),
+    )
+    .with_source(error)
 }
 
 impl<S: Shape> Iterator for Iter<'_, S> {
@@ -93,8 +99,10 @@ impl Upgraded {
         Upgraded { lease }
     }
 
-    fn connection(&mut self) -> io::Result<&mut self::core::connection::Connection> {
-        self.lease.connection().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    fn connection(&mut self) -> io::Result<&mut core::connection::Connection> {
+        self.lease
+            .connection()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 

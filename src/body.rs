@@ -77,9 +77,15 @@ pub(crate) struct FileBody {
 impl FileBody {
     /// Reads the next part; an empty buffer is the end.
     pub(crate) fn read_next(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let want = usize::try_from(self.end - self.position).unwrap_or(READ_SIZE).min(READ_SIZE);
+        let want = usize::try_from(self.end - self.position)
+            .unwrap_or(READ_SIZE)
+            .min(READ_SIZE);
         buffer.resize(want, 0);
-        let read = if want == 0 { 0 } else { read_at(&self.file, buffer, self.position)? };
+        let read = if want == 0 {
+            0
+        } else {
+            read_at(&self.file, buffer, self.position)?
+        };
         buffer.truncate(read);
         self.position += read as u64;
         Ok(())
@@ -104,14 +110,24 @@ impl Body {
 
     /// Makes a body of unknown length from a reader; it can be sent once.
     pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
-        Body { kind: Kind::Reader { reader: Mutex::new(Box::new(reader)), length: None } }
+        Body {
+            kind: Kind::Reader {
+                reader: Mutex::new(Box::new(reader)),
+                length: None,
+            },
+        }
     }
 
     /// Makes a body of known length from a reader; it can be sent once.
     ///
     /// A reader that ends early, or has more, ends the request with a `LocalProtocolError`.
     pub fn sized(reader: impl Read + Send + 'static, length: u64) -> Self {
-        Body { kind: Kind::Reader { reader: Mutex::new(Box::new(reader)), length: Some(length) } }
+        Body {
+            kind: Kind::Reader {
+                reader: Mutex::new(Box::new(reader)),
+                length: Some(length),
+            },
+        }
     }
 
     /// Makes a body of unknown length from an async stream; for the async client, sent once.
@@ -121,7 +137,12 @@ impl Body {
         T: Into<Bytes>,
         E: Into<BoxError>,
     {
-        Body { kind: Kind::Stream { stream: Mutex::new(Box::pin(Converted(Box::pin(stream)))), length: None } }
+        Body {
+            kind: Kind::Stream {
+                stream: Mutex::new(Box::pin(Converted(Box::pin(stream)))),
+                length: None,
+            },
+        }
     }
 
     /// Makes a body from anything that is an [`http_body::Body`] of bytes; for the async client, sent once.
@@ -135,7 +156,12 @@ impl Body {
         if length == Some(0) && body.is_end_stream() {
             return Body::empty();
         }
-        Body { kind: Kind::Stream { stream: Mutex::new(Box::pin(DataFrames(Box::pin(body)))), length } }
+        Body {
+            kind: Kind::Stream {
+                stream: Mutex::new(Box::pin(DataFrames(Box::pin(body)))),
+                length,
+            },
+        }
     }
 
     /// Returns the bytes where they are in memory.
@@ -167,8 +193,16 @@ impl Body {
             Kind::Empty => Kind::Empty,
             Kind::Bytes(bytes) => Kind::Bytes(bytes.clone()),
             Kind::File(file) => Kind::File(file.clone()),
-            Kind::Reader { .. } | Kind::Stream { .. } => return Err(not_replayable("it is a reader or stream, which can be sent once")),
-            Kind::Consumed => return Err(not_replayable("it was a reader or stream, and has been sent")),
+            Kind::Reader { .. } | Kind::Stream { .. } => {
+                return Err(not_replayable(
+                    "it is a reader or stream, which can be sent once",
+                ));
+            }
+            Kind::Consumed => {
+                return Err(not_replayable(
+                    "it was a reader or stream, and has been sent",
+                ));
+            }
         };
         Ok(Body { kind })
     }
@@ -177,21 +211,15 @@ impl Body {
         matches!(self.kind, Kind::Empty | Kind::Bytes(_) | Kind::File(_))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        matches!(self.kind, Kind::Empty)
-    }
-
-    pub(crate) fn kind(&self) -> &Kind {
-        &self.kind
-    }
-
     /// Takes what is to be sent; what can be sent again stays here too.
     pub(crate) fn take_for_sending(&mut self) -> Result<Kind> {
         match &self.kind {
             Kind::Empty => Ok(Kind::Empty),
             Kind::Bytes(bytes) => Ok(Kind::Bytes(bytes.clone())),
             Kind::File(file) => Ok(Kind::File(file.clone())),
-            Kind::Consumed => Err(not_replayable("it was a reader or stream, and has been sent")),
+            Kind::Consumed => Err(not_replayable(
+                "it was a reader or stream, and has been sent",
+            )),
             _ => Ok(std::mem::replace(&mut self.kind, Kind::Consumed)),
         }
     }
@@ -203,12 +231,17 @@ impl Body {
 }
 
 fn not_replayable(why: &'static str) -> Error {
-    Error::new(ErrorKind::BodyNotReplayable, format!("the request body cannot be sent again: {why}"))
+    Error::new(
+        ErrorKind::BodyNotReplayable,
+        format!("the request body cannot be sent again: {why}"),
+    )
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Body { kind: Kind::Bytes(bytes) }
+        Body {
+            kind: Kind::Bytes(bytes),
+        }
     }
 }
 
@@ -260,12 +293,20 @@ impl From<()> for Body {
 impl From<File> for Body {
     /// Sends the file from where it stands to its end. What is no regular file is read like any reader.
     fn from(mut file: File) -> Self {
-        let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
+        let length = file
+            .metadata()
+            .ok()
+            .filter(std::fs::Metadata::is_file)
+            .map(|m| m.len());
         let position = io::Seek::stream_position(&mut file);
         match (length, position) {
-            (Some(end), Ok(position)) => {
-                Body { kind: Kind::File(FileBody { file: Arc::new(file), position, end: end.max(position) }) }
-            }
+            (Some(end), Ok(position)) => Body {
+                kind: Kind::File(FileBody {
+                    file: Arc::new(file),
+                    position,
+                    end: end.max(position),
+                }),
+            },
             _ => Body::from_reader(file),
         }
     }
@@ -277,7 +318,9 @@ impl fmt::Debug for Body {
             Kind::Empty => f.write_str("Body(empty)"),
             Kind::Bytes(bytes) => write!(f, "Body({} bytes)", bytes.len()),
             Kind::File(file) => write!(f, "Body(file, {} bytes)", file.end - file.position),
-            Kind::Reader { length: Some(n), .. } => write!(f, "Body(reader, {n} bytes)"),
+            Kind::Reader {
+                length: Some(n), ..
+            } => write!(f, "Body(reader, {n} bytes)"),
             Kind::Reader { .. } => f.write_str("Body(reader)"),
             Kind::Stream { .. } => f.write_str("Body(stream)"),
             Kind::Consumed => f.write_str("Body(already sent)"),
@@ -290,11 +333,17 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let piece = match &mut this.kind {
             Kind::Empty => None,
-            Kind::Consumed => Some(Err(Error::new(ErrorKind::StreamConsumed, "the body was already consumed"))),
+            Kind::Consumed => Some(Err(Error::new(
+                ErrorKind::StreamConsumed,
+                "the body was already consumed",
+            ))),
             Kind::Bytes(bytes) => {
                 let all = std::mem::take(bytes);
                 this.kind = Kind::Empty;
@@ -308,13 +357,15 @@ impl http_body::Body for Body {
                 let mut buffer = Vec::new();
                 finish_read(read_some(&mut **unlocked(reader), &mut buffer), buffer)
             }
-            Kind::Stream { stream, .. } => match std::task::ready!(unlocked(stream).as_mut().poll_next(cx)) {
-                Some(piece) => Some(piece.map_err(stream_failed)),
-                None => {
-                    this.kind = Kind::Empty;
-                    None
+            Kind::Stream { stream, .. } => {
+                match std::task::ready!(unlocked(stream).as_mut().poll_next(cx)) {
+                    Some(piece) => Some(piece.map_err(stream_failed)),
+                    None => {
+                        this.kind = Kind::Empty;
+                        None
+                    }
                 }
-            },
+            }
         };
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
@@ -324,7 +375,8 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.content_length().map_or_else(SizeHint::new, SizeHint::with_exact)
+        self.content_length()
+            .map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
 
@@ -355,11 +407,19 @@ pub(crate) fn unlocked<T>(mutex: &mut Mutex<T>) -> &mut T {
 }
 
 pub(crate) fn reader_failed(error: io::Error) -> Error {
-    Error::new(ErrorKind::LocalProtocolError, format!("the reader of the request body failed: {error}")).with_source(error)
+    Error::new(
+        ErrorKind::LocalProtocolError,
+        format!("the reader of the request body failed: {error}"),
+    )
+    .with_source(error)
 }
 
 pub(crate) fn stream_failed(error: BoxError) -> Error {
-    Error::new(ErrorKind::LocalProtocolError, format!("the stream of the request body failed: {error}")).with_source(error)
+    Error::new(
+        ErrorKind::LocalProtocolError,
+        format!("the stream of the request body failed: {error}"),
+    )
+    .with_source(error)
 }
 
 /// A stream of anything like bytes, as a stream of bytes.
@@ -374,7 +434,10 @@ where
     type Item = Result<Bytes, BoxError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(cx).map(|item| item.map(|piece| piece.map(Into::into).map_err(Into::into)))
+        self.0
+            .as_mut()
+            .poll_next(cx)
+            .map(|item| item.map(|piece| piece.map(Into::into).map_err(Into::into)))
     }
 }
 
@@ -435,7 +498,9 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(body.content_length(), Some(6));
         for _ in 0..2 {
-            let Kind::File(mut part) = body.take_for_sending().unwrap() else { panic!("a file body") };
+            let Kind::File(mut part) = body.take_for_sending().unwrap() else {
+                panic!("a file body")
+            };
             let mut buffer = Vec::new();
             part.read_next(&mut buffer).unwrap();
             assert_eq!(buffer, b"456789");
@@ -448,6 +513,9 @@ mod tests {
     fn a_reader_is_consumed_by_sending() {
         let mut body = Body::from_reader(&b"x"[..]);
         assert!(matches!(body.take_for_sending(), Ok(Kind::Reader { .. })));
-        assert_eq!(body.take_for_sending().err().map(|e| e.kind()), Some(ErrorKind::BodyNotReplayable));
+        assert_eq!(
+            body.take_for_sending().err().map(|e| e.kind()),
+            Some(ErrorKind::BodyNotReplayable)
+        );
     }
 }

@@ -56,18 +56,24 @@ impl ClientConfig {
             h1: H1Limits::default(),
             max_decoded_size: None,
             #[cfg(feature = "rustls")]
-            tls: crate::tls::TlsOptions::default().prepare().expect("nothing explicit is given, so nothing is read"),
+            tls: crate::tls::TlsOptions::default()
+                .prepare()
+                .expect("nothing explicit is given, so nothing is read"),
         }
     }
 
     /// The TLS configuration, parsed at first need.
     #[cfg(feature = "rustls")]
     pub(crate) fn tls_config(&self) -> Result<Arc<rustls::ClientConfig>> {
-        self.tls.config(&|name| std::env::var_os(name)).map_err(bad_tls)
+        self.tls
+            .config(&|name| std::env::var_os(name))
+            .map_err(bad_tls)
     }
 }
 
 #[cfg(feature = "rustls")]
 pub(crate) fn bad_tls(error: crate::tls::TlsError) -> Error {
-    Error::new(ErrorKind::Builder, error.to_string()).in_phase(Phase::Build).with_source(error)
+    Error::new(ErrorKind::Builder, error.to_string())
+        .in_phase(Phase::Build)
+        .with_source(error)
 }

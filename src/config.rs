@@ -44,7 +44,13 @@ impl Timeout {
     /// Sets `connect`, `read`, `write` and `pool` to one value; `None` means no limit.
     pub fn new(each: impl Into<Option<Duration>>) -> Self {
         let each = each.into();
-        Timeout { connect: each, read: each, write: each, pool: each, total: None }
+        Timeout {
+            connect: each,
+            read: each,
+            write: each,
+            pool: each,
+            total: None,
+        }
     }
 
     /// Makes a configuration without any limit.
@@ -292,7 +298,11 @@ mod tests {
             (Some(second), None, Some(now + second)),
             (None, Some(now + second), Some(now + second)),
             (Some(second), Some(now + 2 * second), Some(now + second)),
-            (Some(3 * second), Some(now + 2 * second), Some(now + 2 * second)),
+            (
+                Some(3 * second),
+                Some(now + 2 * second),
+                Some(now + 2 * second),
+            ),
             (Some(Duration::MAX), None, None),
         ];
         for (each, until, expected) in cases {

@@ -56,7 +56,11 @@ pub(crate) struct DialOptions {
 impl DialOptions {
     /// The addresses given for a host by hand.
     pub(crate) fn overridden(&self, host: &str) -> Option<&[SocketAddr]> {
-        self.overrides.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, addresses)| addresses.as_slice())
+        self.overrides
+            .iter()
+            .rev()
+            .find(|(name, _)| name.eq_ignore_ascii_case(host))
+            .map(|(_, addresses)| addresses.as_slice())
     }
 }
 
@@ -75,13 +79,18 @@ impl fmt::Debug for DialOptions {
 
 /// The addresses in the order to try them: families take turns, beginning with the resolver's first (RFC 8305 section 4).
 /// Addresses without a port get the URL's.
-pub(crate) fn attempt_order(addresses: impl IntoIterator<Item = SocketAddr>, port: u16) -> Vec<SocketAddr> {
+pub(crate) fn attempt_order(
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    port: u16,
+) -> Vec<SocketAddr> {
     let (mut first, mut second): (Vec<SocketAddr>, Vec<SocketAddr>) = (Vec::new(), Vec::new());
     for mut address in addresses {
         if address.port() == 0 {
             address.set_port(port);
         }
-        let same_family = first.first().is_none_or(|f| f.is_ipv4() == address.is_ipv4());
+        let same_family = first
+            .first()
+            .is_none_or(|f| f.is_ipv4() == address.is_ipv4());
         let list = if same_family { &mut first } else { &mut second };
         if !list.contains(&address) {
             list.push(address);
@@ -126,7 +135,10 @@ mod tests {
                 &["[::1]:0", "[::2]:0", "[::3]:0", "1.1.1.1:0"],
                 &["[::1]:80", "1.1.1.1:80", "[::2]:80", "[::3]:80"],
             ),
-            (&["1.1.1.1:9", "1.1.1.1:9", "[::1]:0"], &["1.1.1.1:9", "[::1]:80"]),
+            (
+                &["1.1.1.1:9", "1.1.1.1:9", "[::1]:0"],
+                &["1.1.1.1:9", "[::1]:80"],
+            ),
         ];
         for (given, expected) in cases {
             assert_eq!(attempt_order(addresses(given), 80), addresses(expected));

@@ -36,7 +36,9 @@ pub(crate) fn cert_dirs(env: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> 
 /// Tells whether any of the three names something.
 #[cfg(feature = "rustls")]
 pub(crate) fn has_tls_files(env: &dyn Fn(&str) -> Option<OsString>) -> bool {
-    [SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE].iter().any(|name| path(env, name).is_some())
+    [SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE]
+        .iter()
+        .any(|name| path(env, name).is_some())
 }
 
 /// Returns the path in `SSLKEYLOGFILE`.

@@ -300,8 +300,7 @@ impl Error {
 
     /// Tells whether redirects ended the call.
     pub fn is_redirect(&self) -> bool {
-        self.kind() == ErrorKind::TooManyRedirects
-            || self.inner.phase == Some(Phase::Redirect)
+        self.kind() == ErrorKind::TooManyRedirects || self.inner.phase == Some(Phase::Redirect)
     }
 
     /// Tells whether this came from `error_for_status` or `raise_for_status`.
@@ -357,7 +356,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.inner;
         write!(f, "{:?}: {}", inner.kind, inner.message)?;
-        match (inner.phase, inner.url.as_ref().and_then(|u| Some((u.host_str()?, u)))) {
+        match (
+            inner.phase,
+            inner.url.as_ref().and_then(|u| Some((u.host_str()?, u))),
+        ) {
             (Some(Phase::Build), _) | (None, None) => Ok(()),
             (Some(phase), Some((host, url))) => {
                 write!(f, " {} {host}", phase.describe())?;

@@ -3,15 +3,25 @@
 use std::sync::{Arc, OnceLock};
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, Entry, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE,
+    EXPECT, Entry, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RANGE,
+    SET_COOKIE, TRANSFER_ENCODING, USER_AGENT,
 };
 
 use crate::config;
 use crate::decode;
 
 /// The fields that the connection itself looks at. Clients rarely set them, so that one flag answers for all.
-const SPECIAL: [HeaderName; 8] = [HOST, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, CONNECTION, EXPECT, COOKIE, AUTHORIZATION];
+const SPECIAL: [HeaderName; 8] = [
+    HOST,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    TRANSFER_ENCODING,
+    CONNECTION,
+    EXPECT,
+    COOKIE,
+    AUTHORIZATION,
+];
 
 /// A client's headers and their HTTP/1.1 form.
 #[derive(Debug)]
@@ -31,8 +41,14 @@ impl DefaultHeaders {
         let mut map = HeaderMap::with_capacity(4 + client.len());
         let library = [
             (ACCEPT, Some(HeaderValue::from_static("*/*"))),
-            (ACCEPT_ENCODING, decode::ACCEPT_ENCODING.map(HeaderValue::from_static)),
-            (USER_AGENT, Some(HeaderValue::from_static(config::USER_AGENT))),
+            (
+                ACCEPT_ENCODING,
+                decode::ACCEPT_ENCODING.map(HeaderValue::from_static),
+            ),
+            (
+                USER_AGENT,
+                Some(HeaderValue::from_static(config::USER_AGENT)),
+            ),
         ];
         for (name, value) in library {
             if let Some(value) = value
@@ -52,7 +68,12 @@ impl DefaultHeaders {
         let keep_alive = !map.contains_key(CONNECTION) && !suppressed.contains(&CONNECTION);
         write_fields(&mut wire, &map, keep_alive, &mut |_| {});
         let special = SPECIAL.iter().any(|name| map.contains_key(name));
-        DefaultHeaders { map, wire: wire.into(), special, own_accept_encoding }
+        DefaultHeaders {
+            map,
+            wire: wire.into(),
+            special,
+            own_accept_encoding,
+        }
     }
 }
 
@@ -85,7 +106,11 @@ impl Clone for RequestHeaders {
 
 impl RequestHeaders {
     pub(crate) fn with_defaults(defaults: Arc<DefaultHeaders>) -> Self {
-        RequestHeaders { defaults: Some(defaults), from_client: true, ..RequestHeaders::default() }
+        RequestHeaders {
+            defaults: Some(defaults),
+            from_client: true,
+            ..RequestHeaders::default()
+        }
     }
 
     pub(crate) fn map(&self) -> &HeaderMap {
@@ -124,12 +149,17 @@ impl RequestHeaders {
 
     /// Looks up a field of [`SPECIAL`] without building the merged map.
     pub(crate) fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        debug_assert!(SPECIAL.contains(name), "{name} is not looked up in defaults without special names");
+        debug_assert!(
+            SPECIAL.contains(name),
+            "{name} is not looked up in defaults without special names"
+        );
         if let Some(value) = self.own.get(name) {
             return Some(value);
         }
         match &self.defaults {
-            Some(defaults) if defaults.special && !self.suppressed.contains(name) => defaults.map.get(name),
+            Some(defaults) if defaults.special && !self.suppressed.contains(name) => {
+                defaults.map.get(name)
+            }
             _ => None,
         }
     }
@@ -144,7 +174,9 @@ impl RequestHeaders {
         let mut map = HeaderMap::with_capacity(defaults.map.len() + self.own.len());
         let range = defaults.own_accept_encoding && self.own.contains_key(RANGE);
         for (name, value) in &defaults.map {
-            let dropped = self.own.contains_key(name) || self.suppressed.contains(name) || (range && name == ACCEPT_ENCODING);
+            let dropped = self.own.contains_key(name)
+                || self.suppressed.contains(name)
+                || (range && name == ACCEPT_ENCODING);
             if !dropped {
                 map.append(name, value.clone());
             }
@@ -158,7 +190,11 @@ impl RequestHeaders {
     /// Tells whether the request asks for its connection to be closed.
     pub(crate) fn says_close(&self) -> bool {
         self.contains(&CONNECTION)
-            && self.map().get_all(CONNECTION).iter().any(|value| has_token(value.as_bytes(), b"close"))
+            && self
+                .map()
+                .get_all(CONNECTION)
+                .iter()
+                .any(|value| has_token(value.as_bytes(), b"close"))
     }
 
     /// Writes all field lines but `host`; `framing` is called where the framing field belongs: before `content-type`, else at the end.
@@ -174,7 +210,9 @@ impl RequestHeaders {
             }
             _ => {
                 let map = self.map();
-                let keep_alive = self.from_client && !map.contains_key(CONNECTION) && !self.suppressed.contains(&CONNECTION);
+                let keep_alive = self.from_client
+                    && !map.contains_key(CONNECTION)
+                    && !self.suppressed.contains(&CONNECTION);
                 write_fields(out, map, keep_alive, framing);
             }
         }
@@ -187,12 +225,20 @@ impl RequestHeaders {
 
     fn adds_only(&self, defaults: &DefaultHeaders) -> bool {
         self.suppressed.is_empty()
-            && self.own.keys().all(|name| !defaults.map.contains_key(name) && name != CONNECTION && name != RANGE)
+            && self
+                .own
+                .keys()
+                .all(|name| !defaults.map.contains_key(name) && name != CONNECTION && name != RANGE)
     }
 }
 
 /// Writes `map` in HTTPX's order: `Connection: keep-alive`, where wanted, goes before `User-Agent`.
-fn write_fields(out: &mut Vec<u8>, map: &HeaderMap, mut keep_alive: bool, framing: &mut dyn FnMut(&mut Vec<u8>)) {
+fn write_fields(
+    out: &mut Vec<u8>,
+    map: &HeaderMap,
+    mut keep_alive: bool,
+    framing: &mut dyn FnMut(&mut Vec<u8>),
+) {
     let mut framed = false;
     let mut line = |out: &mut Vec<u8>| {
         if std::mem::take(&mut keep_alive) {
@@ -235,12 +281,15 @@ fn write_name(out: &mut Vec<u8>, name: &HeaderName) {
 
 pub(crate) fn padded_value(map: &HeaderMap) -> Option<&HeaderName> {
     let padding = |b: Option<&u8>| matches!(b, Some(b' ' | b'\t'));
-    map.iter().find(|(_, value)| padding(value.as_bytes().first()) || padding(value.as_bytes().last())).map(|(name, _)| name)
+    map.iter()
+        .find(|(_, value)| padding(value.as_bytes().first()) || padding(value.as_bytes().last()))
+        .map(|(name, _)| name)
 }
 
 /// Tells whether a comma-separated list has a token, in any case.
 pub(crate) fn has_token(list: &[u8], token: &[u8]) -> bool {
-    list.split(|&b| b == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
+    list.split(|&b| b == b',')
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 
 /// Takes `from` over `into`, replacing all values of each name in it.
@@ -307,7 +356,8 @@ mod tests {
     #[test]
     fn the_fast_block_and_the_merged_map_write_the_same() {
         let mut fast = RequestHeaders::with_defaults(client());
-        fast.own_mut().insert("x-custom", HeaderValue::from_static("1"));
+        fast.own_mut()
+            .insert("x-custom", HeaderValue::from_static("1"));
         let slow = fast.clone();
         slow.map();
         let mut owned = fast.clone();
@@ -321,7 +371,9 @@ mod tests {
     #[test]
     fn the_request_replaces_removes_and_ranges() {
         let mut replaced = RequestHeaders::with_defaults(client());
-        replaced.own_mut().insert("X-AUTH", HeaderValue::from_static("mine"));
+        replaced
+            .own_mut()
+            .insert("X-AUTH", HeaderValue::from_static("mine"));
         assert_eq!(wire(&replaced).matches("X-Auth").count(), 1);
         assert!(wire(&replaced).contains("X-Auth: mine"));
 
@@ -331,14 +383,18 @@ mod tests {
         assert!(!wire(&bare).contains("User-Agent") && !wire(&bare).contains("Connection"));
 
         let mut range = RequestHeaders::with_defaults(client());
-        range.own_mut().insert(RANGE, HeaderValue::from_static("bytes=0-1"));
+        range
+            .own_mut()
+            .insert(RANGE, HeaderValue::from_static("bytes=0-1"));
         assert!(!wire(&range).contains("Accept-Encoding"));
     }
 
     #[test]
     fn framing_stands_before_content_type() {
         let mut headers = RequestHeaders::with_defaults(client());
-        headers.own_mut().insert("content-type", HeaderValue::from_static("application/json"));
+        headers
+            .own_mut()
+            .insert("content-type", HeaderValue::from_static("application/json"));
         assert!(wire(&headers).ends_with("[framing]\r\nContent-Type: application/json\r\n"));
     }
 

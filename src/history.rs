@@ -65,6 +65,11 @@ impl HistoryEntry {
 
 impl fmt::Debug for HistoryEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Response [{} {}]>", self.status().as_u16(), self.reason())
+        write!(
+            f,
+            "<Response [{} {}]>",
+            self.status().as_u16(),
+            self.reason()
+        )
     }
 }

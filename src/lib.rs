@@ -12,8 +12,15 @@
 //!
 //! [`blocking`] and `asynchronous` hold the same names, spelled the same: only `.await` differs.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "one source, two instances: that is the design"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails should be loud"))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a test that fails should be loud")
+)]
 
 #[cfg(feature = "async")]
 pub mod asynchronous;

@@ -103,7 +103,10 @@ impl Location {
         } else {
             return None;
         };
-        let host_len = bytes[start..].iter().position(|&b| !is(b, HOST)).unwrap_or(bytes.len() - start);
+        let host_len = bytes[start..]
+            .iter()
+            .position(|&b| !is(b, HOST))
+            .unwrap_or(bytes.len() - start);
         let host_end = start + host_len;
         if !plain_host(&bytes[start..host_end]) {
             return None;
@@ -111,7 +114,11 @@ impl Location {
         let default_port = if secure { 443 } else { 80 };
         let (port, path) = match bytes.get(host_end) {
             Some(b':') => {
-                let digits = bytes[host_end + 1..].iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+                let digits = bytes[host_end + 1..]
+                    .iter()
+                    .take(6)
+                    .take_while(|b| b.is_ascii_digit())
+                    .count();
                 if digits == 0 || digits > 5 || bytes[host_end + 1] == b'0' {
                     return None;
                 }
@@ -158,7 +165,10 @@ impl Location {
             }));
         }
         // The WHATWG rules drop tabs and newlines from the middle of a URL; nobody means them.
-        if input.bytes().any(|b| matches!(b, b'\t' | b'\r' | b'\n' | 0)) {
+        if input
+            .bytes()
+            .any(|b| matches!(b, b'\t' | b'\r' | b'\n' | 0))
+        {
             return Err(invalid("the URL contains a control character"));
         }
         let url = Url::parse(input).map_err(|error| {
@@ -173,7 +183,9 @@ impl Location {
     /// The full URL, userinfo and fragment included.
     pub(crate) fn url(&self) -> &Url {
         self.url.get_or_init(|| {
-            Box::new(Url::parse(&self.text).expect("a plain URL is a URL: parse_plain takes a subset"))
+            Box::new(
+                Url::parse(&self.text).expect("a plain URL is a URL: parse_plain takes a subset"),
+            )
         })
     }
 
@@ -183,7 +195,11 @@ impl Location {
     }
 
     pub(crate) fn origin(&self) -> Origin<'_> {
-        Origin { secure: self.secure, host: self.host(), port: self.port }
+        Origin {
+            secure: self.secure,
+            host: self.host(),
+            port: self.port,
+        }
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -202,7 +218,6 @@ impl Location {
     }
 
     /// The request target in absolute-form (RFC 9112 section 3.2.2): no userinfo, no fragment.
-    #[cfg_attr(not(test), expect(dead_code, reason = "forwarding proxies write it"))]
     pub(crate) fn absolute(&self) -> &str {
         &self.text
     }
@@ -210,10 +225,14 @@ impl Location {
 
 /// Tells whether `input` begins with a scheme and `://`, or with `http:`/`https:` in any form.
 pub(crate) fn has_scheme(input: &str) -> bool {
-    let Some(colon) = input.find(':') else { return false };
+    let Some(colon) = input.find(':') else {
+        return false;
+    };
     let scheme = &input.as_bytes()[..colon];
     let well_formed = scheme.first().is_some_and(u8::is_ascii_alphabetic)
-        && scheme.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b));
+        && scheme
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b));
     well_formed
         && (input[colon..].starts_with("://")
             || scheme.eq_ignore_ascii_case(b"http")
@@ -264,7 +283,9 @@ fn is(b: u8, class: u8) -> bool {
 
 /// A host that is its own normal form: lower-case labels that neither need IDNA nor look like a number, or a dotted quad.
 fn plain_host(host: &[u8]) -> bool {
-    let (Some(first), Some(last)) = (host.first(), host.last()) else { return false };
+    let (Some(first), Some(last)) = (host.first(), host.last()) else {
+        return false;
+    };
     if *first == b'.' || *last == b'.' || host.len() > 253 {
         return false;
     }
@@ -280,7 +301,10 @@ fn is_dotted_quad(host: &[u8]) -> bool {
     let mut parts = 0;
     for part in host.split(|&b| b == b'.') {
         parts += 1;
-        let value = part.iter().try_fold(0u16, |sum, b| b.is_ascii_digit().then(|| sum.saturating_mul(10) + u16::from(b - b'0')));
+        let value = part.iter().try_fold(0u16, |sum, b| {
+            b.is_ascii_digit()
+                .then(|| sum.saturating_mul(10) + u16::from(b - b'0'))
+        });
         let leading_zero = part.len() > 1 && part[0] == b'0';
         if part.is_empty() || part.len() > 3 || leading_zero || value.is_none_or(|v| v > 255) {
             return false;
@@ -400,9 +424,15 @@ mod tests {
     #[test]
     fn the_fast_path_gives_what_the_full_parser_gives() {
         let cases = [
-            "http://example.org", "http://example.org/", "https://example.org:8443/a/b?c=d&e=%20",
-            "http://127.0.0.1:3000/x", "http://a-b.c0.test/~u/!$&()*+,;=:@", "http://h/?", "https://h:80/",
-            "http://h/a.b/..c?x=/../?y", "http://1.example/x",
+            "http://example.org",
+            "http://example.org/",
+            "https://example.org:8443/a/b?c=d&e=%20",
+            "http://127.0.0.1:3000/x",
+            "http://a-b.c0.test/~u/!$&()*+,;=:@",
+            "http://h/?",
+            "https://h:80/",
+            "http://h/a.b/..c?x=/../?y",
+            "http://1.example/x",
         ];
         for input in cases {
             let fast = Location::parse_plain(input);
@@ -413,7 +443,10 @@ mod tests {
                 assert_eq!(fast.path, full.path, "{input}");
                 assert_eq!(fast.url(), full.url(), "{input}");
             } else {
-                assert!(["http://h/a.b/..c?x=/../?y"].contains(&input), "{input} should be plain");
+                assert!(
+                    ["http://h/a.b/..c?x=/../?y"].contains(&input),
+                    "{input} should be plain"
+                );
             }
         }
     }
@@ -421,10 +454,31 @@ mod tests {
     #[test]
     fn whatever_the_full_parser_would_change_is_not_plain() {
         let cases = [
-            "HTTP://h/", "http://H/", "http://h:80/", "https://h:443/", "http://h:0080/", "http://h/a b", "http://h/é",
-            "http://h/%2e%2e/x", "http://h/./x", "http://h/x/..", "http://h/a'b?c'd", "http://u@h/", "http://h/#f",
-            "http://0x7f.1/", "http://127.1/", "http://256.0.0.1/", "http://h./", "http://a..b/", "http://xn--a/",
-            "http://h\\x", "http://[::1]/", "http://h?x", "http:///h", "http://h/?a'b", "http://01.2.3.4/",
+            "HTTP://h/",
+            "http://H/",
+            "http://h:80/",
+            "https://h:443/",
+            "http://h:0080/",
+            "http://h/a b",
+            "http://h/é",
+            "http://h/%2e%2e/x",
+            "http://h/./x",
+            "http://h/x/..",
+            "http://h/a'b?c'd",
+            "http://u@h/",
+            "http://h/#f",
+            "http://0x7f.1/",
+            "http://127.1/",
+            "http://256.0.0.1/",
+            "http://h./",
+            "http://a..b/",
+            "http://xn--a/",
+            "http://h\\x",
+            "http://[::1]/",
+            "http://h?x",
+            "http:///h",
+            "http://h/?a'b",
+            "http://01.2.3.4/",
         ];
         for input in cases {
             assert!(Location::parse_plain(input).is_none(), "{input}");
@@ -435,11 +489,19 @@ mod tests {
     fn bad_urls_say_what_is_wrong() {
         let cases = [
             ("/rel", ErrorKind::InvalidUrl, "no scheme"),
-            ("example.org/x", ErrorKind::InvalidUrl, "did you mean `http://example.org/x`"),
+            (
+                "example.org/x",
+                ErrorKind::InvalidUrl,
+                "did you mean `http://example.org/x`",
+            ),
             ("http://", ErrorKind::InvalidUrl, "no host"),
             ("ftp://h/", ErrorKind::UnsupportedProtocol, "`ftp`"),
             ("http://h:99999/", ErrorKind::InvalidUrl, "port"),
-            ("http://h/a\r\nb", ErrorKind::InvalidUrl, "control character"),
+            (
+                "http://h/a\r\nb",
+                ErrorKind::InvalidUrl,
+                "control character",
+            ),
             ("", ErrorKind::InvalidUrl, "no scheme"),
         ];
         for (input, kind, words) in cases {
@@ -452,16 +514,36 @@ mod tests {
     #[test]
     fn base_urls_are_prepended() {
         let cases = [
-            ("https://www.example.com/some/path", "/testing/123", "https://www.example.com/some/path/testing/123"),
-            ("http://x.test/api/", "//y.test/z", "http://x.test/api/y.test/z"),
+            (
+                "https://www.example.com/some/path",
+                "/testing/123",
+                "https://www.example.com/some/path/testing/123",
+            ),
+            (
+                "http://x.test/api/",
+                "//y.test/z",
+                "http://x.test/api/y.test/z",
+            ),
             ("http://x.test/api/", "", "http://x.test/api/"),
             ("http://x.test/api", "/", "http://x.test/api/"),
             ("http://x.test/api/", "../../etc", "http://x.test/api/etc"),
             ("http://x.test/api/", "a/%2E%2e/b/.", "http://x.test/api/b/"),
-            ("http://x.test/api?k=v", "/p?q=1", "http://x.test/api/p?k=v&q=1"),
+            (
+                "http://x.test/api?k=v",
+                "/p?q=1",
+                "http://x.test/api/p?k=v&q=1",
+            ),
             ("http://x.test/api#frag", "/p", "http://x.test/api/p#frag"),
-            ("http://u:p@x.test:8080/api", "/p", "http://u:p@x.test:8080/api/p"),
-            ("https://www.example.com/base%2Fpath", "/testing", "https://www.example.com/base%2Fpath/testing"),
+            (
+                "http://u:p@x.test:8080/api",
+                "/p",
+                "http://u:p@x.test:8080/api/p",
+            ),
+            (
+                "https://www.example.com/base%2Fpath",
+                "/testing",
+                "https://www.example.com/base%2Fpath/testing",
+            ),
         ];
         for (base, input, expected) in cases {
             let joined = BaseUrl::parse(base).unwrap().join(input).unwrap();

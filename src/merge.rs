@@ -16,11 +16,20 @@ pub(crate) fn begin(config: &ClientConfig, method: Method, url: &str) -> Result<
         Some(base) if !has_scheme(url) => base.join(url)?,
         _ => Location::parse(url)?,
     };
-    Ok(Request::from_parts(method, location, RequestHeaders::with_defaults(config.headers.clone())))
+    Ok(Request::from_parts(
+        method,
+        location,
+        RequestHeaders::with_defaults(config.headers.clone()),
+    ))
 }
 
 /// Finishes a request: parameters into the query, cookies into their header.
-pub(crate) fn finish(config: &ClientConfig, mut request: Request, params: &Params, cookies: &[(String, String)]) -> Result<Request> {
+pub(crate) fn finish(
+    config: &ClientConfig,
+    mut request: Request,
+    params: &Params,
+    cookies: &[(String, String)],
+) -> Result<Request> {
     if !params.is_empty() || !config.params.is_empty() {
         let query = merge_query(request.url().query(), &config.params, params);
         request.url_mut().set_query(query.as_deref());
@@ -32,7 +41,10 @@ pub(crate) fn finish(config: &ClientConfig, mut request: Request, params: &Param
         request.options_mut().cookies = Some(value.clone());
         // An explicit `cookie` header wins over every cookie.
         if !request.request_headers().contains(&COOKIE) {
-            request.request_headers_mut().own_mut().insert(COOKIE, value);
+            request
+                .request_headers_mut()
+                .own_mut()
+                .insert(COOKIE, value);
         }
     }
     Ok(request)
@@ -55,9 +67,18 @@ fn cookie_header(client: &[(String, String)], request: &[(String, String)]) -> R
             None => merged.push((name, value)),
         }
     }
-    let text = merged.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+    let text = merged
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("; ");
     let mut value = HeaderValue::from_str(&text).map_err(|error| {
-        Error::new(ErrorKind::LocalProtocolError, "a cookie contains a forbidden character").in_phase(Phase::Build).with_source(error)
+        Error::new(
+            ErrorKind::LocalProtocolError,
+            "a cookie contains a forbidden character",
+        )
+        .in_phase(Phase::Build)
+        .with_source(error)
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -67,7 +88,14 @@ fn cookie_header(client: &[(String, String)], request: &[(String, String)]) -> R
 pub(crate) fn check_cookie(name: &str, value: &str) -> Result<()> {
     let bad = |b: u8| b == b';' || b.is_ascii_control();
     if name.is_empty() || name.bytes().any(|b| bad(b) || b == b'=') || value.bytes().any(bad) {
-        return Err(Error::new(ErrorKind::LocalProtocolError, format!("the cookie `{}` has a forbidden character in its name or value", name.escape_debug())).in_phase(Phase::Build));
+        return Err(Error::new(
+            ErrorKind::LocalProtocolError,
+            format!(
+                "the cookie `{}` has a forbidden character in its name or value",
+                name.escape_debug()
+            ),
+        )
+        .in_phase(Phase::Build));
     }
     Ok(())
 }

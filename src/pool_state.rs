@@ -44,7 +44,10 @@ pub(crate) struct Effects<C, W> {
 
 impl<C, W> Default for Effects<C, W> {
     fn default() -> Self {
-        Effects { close: Vec::new(), wake: Vec::new() }
+        Effects {
+            close: Vec::new(),
+            wake: Vec::new(),
+        }
     }
 }
 
@@ -119,7 +122,13 @@ impl<C, W> PoolState<C, W> {
     }
 
     /// Assigns a connection, a slot or a place in the queue.
-    pub(crate) fn acquire(&mut self, origin: &Origin<'_>, now: Instant, waker: impl FnOnce() -> W, effects: &mut Effects<C, W>) -> Assignment<C> {
+    pub(crate) fn acquire(
+        &mut self,
+        origin: &Origin<'_>,
+        now: Instant,
+        waker: impl FnOnce() -> W,
+        effects: &mut Effects<C, W>,
+    ) -> Assignment<C> {
         if self.closed {
             return Assignment::Closed;
         }
@@ -139,7 +148,13 @@ impl<C, W> PoolState<C, W> {
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        self.queue.insert(ticket, Waiter { key, waker: waker() });
+        self.queue.insert(
+            ticket,
+            Waiter {
+                key,
+                waker: waker(),
+            },
+        );
         Assignment::Wait(ticket)
     }
 
@@ -166,14 +181,22 @@ impl<C, W> PoolState<C, W> {
             return;
         }
         match self.granted.remove(&ticket) {
-            Some(Grant::Connection(key, connection)) => self.release(key, Some(connection), now, effects),
+            Some(Grant::Connection(key, connection)) => {
+                self.release(key, Some(connection), now, effects)
+            }
             Some(Grant::Slot(key)) => self.release(key, None, now, effects),
             None => {}
         }
     }
 
     /// Ends a lease: its slot, and the connection if it can serve another request, go to who waits first, or the connection is kept.
-    pub(crate) fn release(&mut self, key: KeyId, connection: Option<C>, now: Instant, effects: &mut Effects<C, W>) {
+    pub(crate) fn release(
+        &mut self,
+        key: KeyId,
+        connection: Option<C>,
+        now: Instant,
+        effects: &mut Effects<C, W>,
+    ) {
         if self.closed {
             effects.close.extend(connection);
             self.slots -= 1;
@@ -194,7 +217,10 @@ impl<C, W> PoolState<C, W> {
             return;
         }
         match connection {
-            Some(connection) if self.limits.soft() != Some(0) && self.limits.expiry() != Some(Duration::ZERO) => {
+            Some(connection)
+                if self.limits.soft() != Some(0)
+                    && self.limits.expiry() != Some(Duration::ZERO) =>
+            {
                 // The lease's hold on the key becomes the idle connection's.
                 let newest = self.keys[key as usize].newest;
                 self.keys[key as usize].newest = Some(self.idle.push(connection, key, newest, now));
@@ -257,12 +283,23 @@ impl<C, W> PoolState<C, W> {
     }
 
     fn find_or_insert(&mut self, origin: &Origin<'_>) -> KeyId {
-        let hash = self.hasher.hash_one((origin.host, origin.port, origin.secure));
-        if let Some(&id) = self.by_origin.find(hash, |&id| self.keys[id as usize].is(origin)) {
+        let hash = self
+            .hasher
+            .hash_one((origin.host, origin.port, origin.secure));
+        if let Some(&id) = self
+            .by_origin
+            .find(hash, |&id| self.keys[id as usize].is(origin))
+        {
             return id;
         }
         self.forget_unused();
-        let key = Key { secure: origin.secure, port: origin.port, host: origin.host.into(), newest: None, holders: 0 };
+        let key = Key {
+            secure: origin.secure,
+            port: origin.port,
+            host: origin.host.into(),
+            newest: None,
+            holders: 0,
+        };
         let id = match self.free_keys.pop() {
             Some(id) => {
                 self.keys[id as usize] = key;
@@ -313,13 +350,17 @@ impl<C, W> PoolState<C, W> {
 
     /// Closes the connection that has been idle for longest.
     fn evict_oldest(&mut self, effects: &mut Effects<C, W>) -> bool {
-        let Some(oldest) = self.idle.oldest() else { return false };
+        let Some(oldest) = self.idle.oldest() else {
+            return false;
+        };
         self.remove_idle(oldest, effects);
         true
     }
 
     fn drop_expired(&mut self, now: Instant, effects: &mut Effects<C, W>) {
-        let Some(expiry) = self.limits.expiry() else { return };
+        let Some(expiry) = self.limits.expiry() else {
+            return;
+        };
         while let Some((oldest, since)) = self.idle.oldest_since() {
             if now.saturating_duration_since(since) < expiry {
                 break;
@@ -332,7 +373,10 @@ impl<C, W> PoolState<C, W> {
     fn remove_idle(&mut self, oldest: u32, effects: &mut Effects<C, W>) {
         let key = self.idle.key(oldest);
         let (connection, older) = self.idle.remove(oldest);
-        debug_assert!(older.is_none(), "what is oldest of all is oldest of its key");
+        debug_assert!(
+            older.is_none(),
+            "what is oldest of all is oldest of its key"
+        );
         if self.keys[key as usize].newest == Some(oldest) {
             self.keys[key as usize].newest = None;
         }
@@ -367,13 +411,27 @@ struct Idle<C> {
 
 impl<C> Default for IdleList<C> {
     fn default() -> Self {
-        IdleList { entries: Vec::new(), free: Vec::new(), oldest: None, newest: None, len: 0 }
+        IdleList {
+            entries: Vec::new(),
+            free: Vec::new(),
+            oldest: None,
+            newest: None,
+            len: 0,
+        }
     }
 }
 
 impl<C> IdleList<C> {
     fn push(&mut self, connection: C, key: KeyId, below: Option<u32>, since: Instant) -> u32 {
-        let entry = Some(Idle { connection, key, since, older: self.newest, newer: None, below, above: None });
+        let entry = Some(Idle {
+            connection,
+            key,
+            since,
+            older: self.newest,
+            newer: None,
+            below,
+            above: None,
+        });
         let id = match self.free.pop() {
             Some(id) => {
                 self.entries[id as usize] = entry;
@@ -398,7 +456,9 @@ impl<C> IdleList<C> {
 
     /// Takes an entry out of the list of all; returns what lies below it in its key's stack.
     fn remove(&mut self, id: u32) -> (C, Option<u32>) {
-        let idle = self.entries[id as usize].take().expect("an id is held only while its entry is there");
+        let idle = self.entries[id as usize]
+            .take()
+            .expect("an id is held only while its entry is there");
         match idle.older {
             Some(older) => self.get_mut(older).newer = idle.newer,
             None => self.oldest = idle.newer,
@@ -424,15 +484,22 @@ impl<C> IdleList<C> {
 
     fn oldest_since(&self) -> Option<(u32, Instant)> {
         let oldest = self.oldest?;
-        self.entries[oldest as usize].as_ref().map(|idle| (oldest, idle.since))
+        self.entries[oldest as usize]
+            .as_ref()
+            .map(|idle| (oldest, idle.since))
     }
 
     fn key(&self, id: u32) -> KeyId {
-        self.entries[id as usize].as_ref().expect("an id is held only while its entry is there").key
+        self.entries[id as usize]
+            .as_ref()
+            .expect("an id is held only while its entry is there")
+            .key
     }
 
     fn get_mut(&mut self, id: u32) -> &mut Idle<C> {
-        self.entries[id as usize].as_mut().expect("an id is held only while its entry is there")
+        self.entries[id as usize]
+            .as_mut()
+            .expect("an id is held only while its entry is there")
     }
 }
 
@@ -440,8 +507,16 @@ impl<C> IdleList<C> {
 mod tests {
     use super::*;
 
-    const A: Origin<'static> = Origin { secure: false, host: "a.test", port: 80 };
-    const B: Origin<'static> = Origin { secure: false, host: "b.test", port: 80 };
+    const A: Origin<'static> = Origin {
+        secure: false,
+        host: "a.test",
+        port: 80,
+    };
+    const B: Origin<'static> = Origin {
+        secure: false,
+        host: "b.test",
+        port: 80,
+    };
 
     /// A pool of numbered connections, with the effects of each call at hand.
     struct Pool {
@@ -453,10 +528,18 @@ mod tests {
 
     impl Pool {
         fn new(limits: PoolLimits) -> Self {
-            Pool { state: PoolState::new(limits), now: Instant::now(), closed: Vec::new(), woken: Vec::new() }
+            Pool {
+                state: PoolState::new(limits),
+                now: Instant::now(),
+                closed: Vec::new(),
+                woken: Vec::new(),
+            }
         }
 
-        fn run<R>(&mut self, act: impl FnOnce(&mut PoolState<u32, u64>, Instant, &mut Effects<u32, u64>) -> R) -> R {
+        fn run<R>(
+            &mut self,
+            act: impl FnOnce(&mut PoolState<u32, u64>, Instant, &mut Effects<u32, u64>) -> R,
+        ) -> R {
             let mut effects = Effects::default();
             let result = act(&mut self.state, self.now, &mut effects);
             self.closed = effects.close;
@@ -499,7 +582,10 @@ mod tests {
         assert!(matches!(pool.get(&A, 0), Assignment::Reuse(_, 2)));
         assert!(matches!(pool.get(&A, 0), Assignment::Reuse(_, 1)));
         assert!(matches!(pool.get(&A, 0), Assignment::Open(_)));
-        assert_eq!((pool.state.stats().opened, pool.state.stats().reused), (4, 2));
+        assert_eq!(
+            (pool.state.stats().opened, pool.state.stats().reused),
+            (4, 2)
+        );
     }
 
     #[test]
@@ -534,10 +620,17 @@ mod tests {
         pool.put(key, Some(7));
         assert_eq!(pool.woken, [1]);
         assert!(pool.state.claim(second).is_none());
-        let Some(Assignment::Reuse(key, 7)) = pool.state.claim(first) else { panic!("the connection goes on") };
+        let Some(Assignment::Reuse(key, 7)) = pool.state.claim(first) else {
+            panic!("the connection goes on")
+        };
         pool.put(key, Some(7));
-        assert_eq!((pool.woken.as_slice(), pool.closed.as_slice()), (&[2][..], &[7][..]));
-        let Some(Assignment::Open(key)) = pool.state.claim(second) else { panic!("the slot goes on") };
+        assert_eq!(
+            (pool.woken.as_slice(), pool.closed.as_slice()),
+            (&[2][..], &[7][..])
+        );
+        let Some(Assignment::Open(key)) = pool.state.claim(second) else {
+            panic!("the slot goes on")
+        };
         pool.put(key, None);
         assert_eq!(pool.woken, [3]);
         assert!(matches!(pool.state.claim(third), Some(Assignment::Open(_))));
@@ -552,7 +645,10 @@ mod tests {
         pool.put(key, Some(7));
         // Granted but not claimed: the slot is taken.
         pool.wait(&A, 2);
-        assert!(matches!(pool.state.claim(first), Some(Assignment::Reuse(_, 7))));
+        assert!(matches!(
+            pool.state.claim(first),
+            Some(Assignment::Reuse(_, 7))
+        ));
     }
 
     #[test]
@@ -565,7 +661,10 @@ mod tests {
         assert_eq!(pool.woken, [1]);
         pool.run(|state, now, effects| state.cancel(first, now, effects));
         assert_eq!(pool.woken, [3]);
-        assert!(matches!(pool.state.claim(third), Some(Assignment::Reuse(_, 7))));
+        assert!(matches!(
+            pool.state.claim(third),
+            Some(Assignment::Reuse(_, 7))
+        ));
     }
 
     #[test]
@@ -603,7 +702,11 @@ mod tests {
         let mut pool = Pool::new(PoolLimits::new());
         for n in 0..10_000u32 {
             let host = format!("h{n}.test");
-            let key = pool.open(&Origin { secure: true, host: &host, port: 443 });
+            let key = pool.open(&Origin {
+                secure: true,
+                host: &host,
+                port: 443,
+            });
             pool.put(key, Some(n));
         }
         assert!(pool.state.keys.len() < 200, "{}", pool.state.keys.len());

@@ -1,6 +1,9 @@
 //! Redirects: which request comes next, and what it must not carry (RFC 9110 section 15.4).
 
-use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, COOKIE, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+    TRANSFER_ENCODING,
+};
 use http::{Method, StatusCode};
 use url::Url;
 
@@ -80,8 +83,18 @@ fn next_method(method: &Method, status: StatusCode) -> Method {
 /// Where a `location` leads, seen from `current`.
 fn next_url(current: &Url, location: &HeaderValue) -> Result<Url> {
     let bad = |why: &str| {
-        let shown: String = String::from_utf8_lossy(location.as_bytes()).escape_debug().take(100).collect();
-        Error::new(ErrorKind::RemoteProtocolError, format!("the redirect's location `{}` {why}", without_credentials(&shown))).in_phase(Phase::Redirect)
+        let shown: String = String::from_utf8_lossy(location.as_bytes())
+            .escape_debug()
+            .take(100)
+            .collect();
+        Error::new(
+            ErrorKind::RemoteProtocolError,
+            format!(
+                "the redirect's location `{}` {why}",
+                without_credentials(&shown)
+            ),
+        )
+        .in_phase(Phase::Redirect)
     };
     let text = match std::str::from_utf8(location.as_bytes()) {
         Ok(text) => text.trim().to_owned(),
@@ -91,9 +104,14 @@ fn next_url(current: &Url, location: &HeaderValue) -> Result<Url> {
     if text.bytes().any(|b| b.is_ascii_control()) {
         return Err(bad("contains a control character"));
     }
-    let mut next = current.join(&text).map_err(|error| bad("cannot be followed").with_source(error))?;
+    let mut next = current
+        .join(&text)
+        .map_err(|error| bad("cannot be followed").with_source(error))?;
     if !matches!(next.scheme(), "http" | "https") {
-        let message = format!("the redirect leads to the scheme `{}`, which is not supported", next.scheme());
+        let message = format!(
+            "the redirect leads to the scheme `{}`, which is not supported",
+            next.scheme()
+        );
         return Err(Error::new(ErrorKind::UnsupportedProtocol, message).in_phase(Phase::Redirect));
     }
     if next.host_str().is_none_or(str::is_empty) {
@@ -101,7 +119,9 @@ fn next_url(current: &Url, location: &HeaderValue) -> Result<Url> {
     }
     // Userinfo stays with a relative location, and is never taken from a server's words.
     let same_user = next.username() == current.username() && next.password() == current.password();
-    if !(same_user && same_origin(&next, current)) && (!next.username().is_empty() || next.password().is_some()) {
+    if !(same_user && same_origin(&next, current))
+        && (!next.username().is_empty() || next.password().is_some())
+    {
         let _ = next.set_username("");
         let _ = next.set_password(None);
     }
@@ -116,7 +136,9 @@ fn without_credentials(text: &str) -> &str {
 }
 
 fn same_origin(a: &Url, b: &Url) -> bool {
-    a.scheme() == b.scheme() && a.host_str() == b.host_str() && a.port_or_known_default() == b.port_or_known_default()
+    a.scheme() == b.scheme()
+        && a.host_str() == b.host_str()
+        && a.port_or_known_default() == b.port_or_known_default()
 }
 
 /// From http on port 80 to https on port 443 of one host, credentials may go.
@@ -130,7 +152,12 @@ fn is_upgrade_to_https(from: &Url, to: &Url) -> bool {
 ///
 /// # Errors
 /// `RemoteProtocolError` or `UnsupportedProtocol` for the location, `BodyNotReplayable` where a reader or stream would have to be sent again.
-pub(crate) fn next_request(request: &Request, status: StatusCode, location: &HeaderValue, sensitive: &[HeaderName]) -> Result<Request> {
+pub(crate) fn next_request(
+    request: &Request,
+    status: StatusCode,
+    location: &HeaderValue,
+    sensitive: &[HeaderName],
+) -> Result<Request> {
     let url = next_url(request.url(), location)?;
     let method = next_method(request.method(), status);
     let same = same_origin(request.url(), &url);
@@ -139,7 +166,12 @@ pub(crate) fn next_request(request: &Request, status: StatusCode, location: &Hea
     let mut next = request.without_body();
     let drops_body = method != *request.method();
     if !drops_body {
-        next.set_body(request.body().try_clone().map_err(|error| error.in_phase(Phase::Redirect))?);
+        next.set_body(
+            request
+                .body()
+                .try_clone()
+                .map_err(|error| error.in_phase(Phase::Redirect))?,
+        );
     }
     *next.method_mut() = method;
     next.set_location(Location::from_url(url)?);
@@ -154,7 +186,11 @@ pub(crate) fn next_request(request: &Request, status: StatusCode, location: &Hea
             headers.insert(COOKIE, cookies);
         }
         if drops_body {
-            let content: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with("content-")).cloned().collect();
+            let content: Vec<HeaderName> = headers
+                .keys()
+                .filter(|name| name.as_str().starts_with("content-"))
+                .cloned()
+                .collect();
             for name in content.iter().chain([&TRANSFER_ENCODING, &EXPECT]) {
                 headers.remove(name);
             }
@@ -180,39 +216,94 @@ mod tests {
     fn request(method: Method, url: &str, fields: &[(&'static str, &'static str)]) -> Request {
         let mut request = Request::new(method, url).unwrap();
         for (name, value) in fields {
-            request.headers_mut().append(*name, HeaderValue::from_static(value));
+            request
+                .headers_mut()
+                .append(*name, HeaderValue::from_static(value));
         }
         request
     }
 
     fn follow(request: &Request, status: u16, location: &'static str) -> Result<Request> {
-        next_request(request, StatusCode::from_u16(status).unwrap(), &HeaderValue::from_static(location), &[HeaderName::from_static("x-key")])
+        next_request(
+            request,
+            StatusCode::from_u16(status).unwrap(),
+            &HeaderValue::from_static(location),
+            &[HeaderName::from_static("x-key")],
+        )
     }
 
     #[test]
     fn methods_change_as_browsers_change_them() {
         let cases = [
-            (301, "POST", "GET"), (301, "PUT", "PUT"), (301, "HEAD", "HEAD"), (302, "POST", "GET"), (302, "PUT", "GET"), (302, "HEAD", "HEAD"),
-            (303, "DELETE", "GET"), (303, "HEAD", "HEAD"), (307, "POST", "POST"), (308, "PATCH", "PATCH"),
+            (301, "POST", "GET"),
+            (301, "PUT", "PUT"),
+            (301, "HEAD", "HEAD"),
+            (302, "POST", "GET"),
+            (302, "PUT", "GET"),
+            (302, "HEAD", "HEAD"),
+            (303, "DELETE", "GET"),
+            (303, "HEAD", "HEAD"),
+            (307, "POST", "POST"),
+            (308, "PATCH", "PATCH"),
         ];
         for (status, from, to) in cases {
             let method = Method::from_bytes(from.as_bytes()).unwrap();
-            assert_eq!(next_method(&method, StatusCode::from_u16(status).unwrap()), to, "{status} {from}");
+            assert_eq!(
+                next_method(&method, StatusCode::from_u16(status).unwrap()),
+                to,
+                "{status} {from}"
+            );
         }
     }
 
     #[test]
     fn locations_resolve_against_the_request() {
         let cases = [
-            ("https://example.org/x/y/z#frag", "../w", Ok("https://example.org/x/w#frag")),
-            ("https://example.org/x?a=1", "?b=2", Ok("https://example.org/x?b=2")),
-            ("https://example.org/x", "//example.com/#f", Ok("https://example.com/#f")),
-            ("https://u:p@example.org/a", "/b", Ok("https://u:p@example.org/b")),
-            ("https://example.org/a", "https://u:p@evil.test/b", Ok("https://evil.test/b")),
-            ("https://example.org/a", "https://example.org@evil.test/", Ok("https://evil.test/")),
-            ("https://example.org/a", "https://:443/", Err(ErrorKind::RemoteProtocolError)),
-            ("https://example.org/a", "market://details?id=42", Err(ErrorKind::UnsupportedProtocol)),
-            ("https://example.org/a", "javascript:alert(1)", Err(ErrorKind::UnsupportedProtocol)),
+            (
+                "https://example.org/x/y/z#frag",
+                "../w",
+                Ok("https://example.org/x/w#frag"),
+            ),
+            (
+                "https://example.org/x?a=1",
+                "?b=2",
+                Ok("https://example.org/x?b=2"),
+            ),
+            (
+                "https://example.org/x",
+                "//example.com/#f",
+                Ok("https://example.com/#f"),
+            ),
+            (
+                "https://u:p@example.org/a",
+                "/b",
+                Ok("https://u:p@example.org/b"),
+            ),
+            (
+                "https://example.org/a",
+                "https://u:p@evil.test/b",
+                Ok("https://evil.test/b"),
+            ),
+            (
+                "https://example.org/a",
+                "https://example.org@evil.test/",
+                Ok("https://evil.test/"),
+            ),
+            (
+                "https://example.org/a",
+                "https://:443/",
+                Err(ErrorKind::RemoteProtocolError),
+            ),
+            (
+                "https://example.org/a",
+                "market://details?id=42",
+                Err(ErrorKind::UnsupportedProtocol),
+            ),
+            (
+                "https://example.org/a",
+                "javascript:alert(1)",
+                Err(ErrorKind::UnsupportedProtocol),
+            ),
         ];
         for (from, location, expected) in cases {
             let next = follow(&request(Method::GET, from, &[]), 302, location);
@@ -225,15 +316,58 @@ mod tests {
 
     #[test]
     fn credentials_stay_with_their_origin() {
-        let fields = [("authorization", "abc"), ("cookie", "h=1"), ("x-key", "k"), ("proxy-authorization", "p"), ("x-other", "o"), ("host", "alias")];
+        let fields = [
+            ("authorization", "abc"),
+            ("cookie", "h=1"),
+            ("x-key", "k"),
+            ("proxy-authorization", "p"),
+            ("x-other", "o"),
+            ("host", "alias"),
+        ];
         type Row<'a> = (&'a str, &'static str, &'a [&'a str]);
         let cases: [Row<'_>; 6] = [
-            ("https://example.org/a", "/b", &["authorization", "host", "proxy-authorization", "x-key", "x-other"]),
-            ("https://EXAMPLE.org/a", "https://example.org:443/b", &["authorization", "host", "proxy-authorization", "x-key", "x-other"]),
-            ("https://example.org/a", "https://example.org:8443/b", &["x-other"]),
-            ("https://example.org/a", "http://example.org/b", &["x-other"]),
-            ("https://example.org/a", "https://notexample.org/b", &["x-other"]),
-            ("http://example.org/a", "https://example.org/b", &["authorization", "x-other"]),
+            (
+                "https://example.org/a",
+                "/b",
+                &[
+                    "authorization",
+                    "host",
+                    "proxy-authorization",
+                    "x-key",
+                    "x-other",
+                ],
+            ),
+            (
+                "https://EXAMPLE.org/a",
+                "https://example.org:443/b",
+                &[
+                    "authorization",
+                    "host",
+                    "proxy-authorization",
+                    "x-key",
+                    "x-other",
+                ],
+            ),
+            (
+                "https://example.org/a",
+                "https://example.org:8443/b",
+                &["x-other"],
+            ),
+            (
+                "https://example.org/a",
+                "http://example.org/b",
+                &["x-other"],
+            ),
+            (
+                "https://example.org/a",
+                "https://notexample.org/b",
+                &["x-other"],
+            ),
+            (
+                "http://example.org/a",
+                "https://example.org/b",
+                &["authorization", "x-other"],
+            ),
         ];
         for (from, location, kept) in cases {
             let next = follow(&request(Method::GET, from, &fields), 302, location).unwrap();
@@ -245,15 +379,30 @@ mod tests {
 
     #[test]
     fn a_changed_method_drops_the_body_and_what_describes_it() {
-        let mut post = request(Method::POST, "http://h.test/", &[("content-type", "text/x"), ("content-language", "en"), ("expect", "100-continue"), ("x-a", "1")]);
+        let mut post = request(
+            Method::POST,
+            "http://h.test/",
+            &[
+                ("content-type", "text/x"),
+                ("content-language", "en"),
+                ("expect", "100-continue"),
+                ("x-a", "1"),
+            ],
+        );
         post.set_body("body".into());
         let next = follow(&post, 303, "/b").unwrap();
         assert_eq!(next.headers().len(), 1);
-        assert!(next.body().is_empty());
+        assert_eq!(next.content(), Some(&b""[..]));
         let kept = follow(&post, 307, "/b").unwrap();
-        assert_eq!((kept.headers().len(), kept.content()), (4, Some(&b"body"[..])));
+        assert_eq!(
+            (kept.headers().len(), kept.content()),
+            (4, Some(&b"body"[..]))
+        );
         post.set_body(crate::body::Body::from_reader(std::io::empty()));
-        assert_eq!(follow(&post, 308, "/b").unwrap_err().kind(), ErrorKind::BodyNotReplayable);
+        assert_eq!(
+            follow(&post, 308, "/b").unwrap_err().kind(),
+            ErrorKind::BodyNotReplayable
+        );
         assert!(follow(&post, 303, "/b").is_ok());
     }
 }

@@ -63,10 +63,18 @@ impl Request {
     /// `InvalidUrl` or `UnsupportedProtocol` for what is not an absolute `http` or `https` URL.
     pub fn new(method: Method, url: impl AsRef<str>) -> Result<Request> {
         let location = Location::parse(url.as_ref())?;
-        Ok(Request::from_parts(method, location, RequestHeaders::default()))
+        Ok(Request::from_parts(
+            method,
+            location,
+            RequestHeaders::default(),
+        ))
     }
 
-    pub(crate) fn from_parts(method: Method, location: Location, headers: RequestHeaders) -> Request {
+    pub(crate) fn from_parts(
+        method: Method,
+        location: Location,
+        headers: RequestHeaders,
+    ) -> Request {
         Request {
             inner: Box::new(Inner {
                 method,
@@ -251,16 +259,23 @@ impl Request {
         V: TryInto<HeaderValue>,
         V::Error: Into<http::Error>,
     {
-        let name = name.try_into().map_err(|error| bad_header("a header name is not a token", error.into()))?;
+        let name = name
+            .try_into()
+            .map_err(|error| bad_header("a header name is not a token", error.into()))?;
         match value.try_into() {
             Ok(value) => Ok((name, value)),
-            Err(error) => Err(bad_header(format!("the value of the header `{name}` has a forbidden character"), error.into())),
+            Err(error) => Err(bad_header(
+                format!("the value of the header `{name}` has a forbidden character"),
+                error.into(),
+            )),
         }
     }
 }
 
 fn bad_header(message: impl Into<std::borrow::Cow<'static, str>>, error: http::Error) -> Error {
-    Error::new(ErrorKind::LocalProtocolError, message).in_phase(Phase::Build).with_source(error)
+    Error::new(ErrorKind::LocalProtocolError, message)
+        .in_phase(Phase::Build)
+        .with_source(error)
 }
 
 impl fmt::Debug for Request {
@@ -309,9 +324,15 @@ impl TryFrom<Request> for http::Request<Body> {
     /// Gives the same request in the `http` crate's form; the URL loses userinfo and fragment.
     fn try_from(mut request: Request) -> Result<http::Request<Body>> {
         request.prepare()?;
-        let uri: http::Uri = request.location().absolute().parse().map_err(|error: http::uri::InvalidUri| {
-            Error::new(ErrorKind::InvalidUrl, "the URL has no form as an http::Uri").with_source(error)
-        })?;
+        let uri: http::Uri =
+            request
+                .location()
+                .absolute()
+                .parse()
+                .map_err(|error: http::uri::InvalidUri| {
+                    Error::new(ErrorKind::InvalidUrl, "the URL has no form as an http::Uri")
+                        .with_source(error)
+                })?;
         request.headers_mut();
         let inner = *request.inner;
         let mut out = http::Request::new(inner.body);
@@ -331,10 +352,15 @@ mod tests {
     #[test]
     fn debug_hides_credentials() {
         let mut request = Request::new(Method::GET, "http://tom:mot123@example.org/").unwrap();
-        request.headers_mut().insert("authorization", HeaderValue::from_static("Bearer t0ken"));
+        request
+            .headers_mut()
+            .insert("authorization", HeaderValue::from_static("Bearer t0ken"));
         let text = format!("{request:?}");
         assert!(text.contains("tom:[secure]@example.org"), "{text}");
-        assert!(!text.contains("mot123") && !text.contains("t0ken"), "{text}");
+        assert!(
+            !text.contains("mot123") && !text.contains("t0ken"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -350,10 +376,19 @@ mod tests {
 
     #[test]
     fn requests_convert_from_and_into_http() {
-        let request = http::Request::post("http://h.test/p?q").header("x-a", "1").body("body").unwrap();
+        let request = http::Request::post("http://h.test/p?q")
+            .header("x-a", "1")
+            .body("body")
+            .unwrap();
         let ours = Request::try_from(request).unwrap();
         assert_eq!(ours.content(), Some(&b"body"[..]));
         let back = http::Request::<Body>::try_from(ours).unwrap();
-        assert_eq!((back.uri().to_string().as_str(), back.headers()["x-a"].as_bytes()), ("http://h.test/p?q", &b"1"[..]));
+        assert_eq!(
+            (
+                back.uri().to_string().as_str(),
+                back.headers()["x-a"].as_bytes()
+            ),
+            ("http://h.test/p?q", &b"1"[..])
+        );
     }
 }

@@ -81,7 +81,13 @@ pub struct Text {
 
 impl Text {
     pub(crate) fn new(label: Option<&str>) -> Self {
-        Text { decoder: TextDecoder::new(label), size: None, text: String::new(), given: 0, finished: false }
+        Text {
+            decoder: TextDecoder::new(label),
+            size: None,
+            text: String::new(),
+            given: 0,
+            finished: false,
+        }
     }
 
     pub(crate) fn set_size(&mut self, size: usize) {
@@ -134,7 +140,11 @@ pub struct Lines {
 
 impl Lines {
     pub(crate) fn new(label: Option<&str>) -> Self {
-        Lines { text: Text::new(label), splitter: LineSplitter::new(), lines: VecDeque::new() }
+        Lines {
+            text: Text::new(label),
+            splitter: LineSplitter::new(),
+            lines: VecDeque::new(),
+        }
     }
 }
 
@@ -189,18 +199,27 @@ mod tests {
             chunks.set_size(size);
             assert_eq!(all(chunks, &[b"Hello, ", b"world!"]), expected);
         }
-        assert_eq!(all(Chunks::default(), &[b"Hello, ", b"", b"world!"]), ["Hello, ", "world!"]);
+        assert_eq!(
+            all(Chunks::default(), &[b"Hello, ", b"", b"world!"]),
+            ["Hello, ", "world!"]
+        );
     }
 
     #[test]
     fn text_sizes_count_characters() {
         let mut text = Text::new(None);
         text.set_size(2);
-        assert_eq!(all(text, &["ña".as_bytes(), "ndú☃".as_bytes()]), ["ña", "nd", "ú☃"]);
+        assert_eq!(
+            all(text, &["ña".as_bytes(), "ndú☃".as_bytes()]),
+            ["ña", "nd", "ú☃"]
+        );
     }
 
     #[test]
     fn lines_cross_pieces() {
-        assert_eq!(all(Lines::new(None), &[b"a\r", b"\nb", b"c\n"]), ["a", "bc"]);
+        assert_eq!(
+            all(Lines::new(None), &[b"a\r", b"\nb", b"c\n"]),
+            ["a", "bc"]
+        );
     }
 }

@@ -254,7 +254,9 @@ mod encoding {
 
     /// Tells whether a label names UTF-8.
     pub(crate) fn is_known(label: &str) -> bool {
-        ["utf-8", "utf8"].iter().any(|name| label.trim().eq_ignore_ascii_case(name))
+        ["utf-8", "utf8"]
+            .iter()
+            .any(|name| label.trim().eq_ignore_ascii_case(name))
     }
 
     /// Decodes a whole body at once.

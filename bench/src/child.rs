@@ -177,7 +177,9 @@ pub(crate) fn run(arguments: &[String], snapshot: Snapshot) -> Done {
     let scratch = Scratch::new()?;
     let server = Server::start(&scratch.0)?;
     (site.plain, site.tls, site.directory) = (server.plain, server.tls, scratch.0.clone());
-    make_upload_file(&site.upload_file(), site.size)?;
+    if workload == Workload::UploadFile.name() {
+        make_upload_file(&site.upload_file(), site.size)?;
+    }
     work(&site, peer, workload, times, snapshot)
 }
 

@@ -155,8 +155,6 @@ fn counting_program() -> Done<PathBuf> {
         build
             .arg("--manifest-path")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        #[cfg(feature = "dimorph-peer")]
-        build.args(["--features", "dimorph-peer"]);
         run(build.arg("--target-dir").arg(target))?;
     }
     let program = directory.join("bench-counting");

@@ -72,21 +72,40 @@ impl Incoming {
         let source = match body.into_kind() {
             Kind::Empty | Kind::Consumed => Source::Whole(Bytes::new()),
             Kind::Bytes(bytes) => Source::Whole(bytes),
-            Kind::File(file) => Source::Reader(Box::new(rt::BodyReader::new(ReadSource::File(file)))),
-            Kind::Reader { reader, .. } => Source::Reader(Box::new(rt::BodyReader::new(ReadSource::Reader(reader)))),
+            Kind::File(file) => {
+                Source::Reader(Box::new(rt::BodyReader::new(ReadSource::File(file))))
+            }
+            Kind::Reader { reader, .. } => {
+                Source::Reader(Box::new(rt::BodyReader::new(ReadSource::Reader(reader))))
+            }
             Kind::Stream { stream, .. } => Source::Stream(StreamSource(stream)),
         };
         Incoming::new(source, started, None)
     }
 
     fn new(source: Source, started: Instant, total: Option<Instant>) -> Self {
-        Incoming { source, decoder: None, rest: Bytes::new(), downloaded: 0, started, elapsed: None, total, trailers: None, touched: false }
+        Incoming {
+            source,
+            decoder: None,
+            rest: Bytes::new(),
+            downloaded: 0,
+            started,
+            elapsed: None,
+            total,
+            trailers: None,
+            touched: false,
+        }
     }
 
     /// Decodes by the headers' `content-encoding`.
     pub(crate) fn decode_by(&mut self, headers: &HeaderMap, most: Option<u64>) -> Result<()> {
         if let Some(decoder) = Decoder::from_headers(headers).map_err(bad_coding)? {
-            self.decoder = Some(Box::new(Decoding { decoder, decoded: 0, most, finished: false }));
+            self.decoder = Some(Box::new(Decoding {
+                decoder,
+                decoded: 0,
+                most,
+                finished: false,
+            }));
         }
         Ok(())
     }
@@ -159,7 +178,9 @@ impl Incoming {
     fn check_total(&self) -> Result<()> {
         match self.total {
             // One piece after the other may keep every wait short; the whole may not go on for ever.
-            Some(total) if Instant::now() >= total => Err(Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveBody)),
+            Some(total) if Instant::now() >= total => {
+                Err(Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveBody))
+            }
             _ => Ok(()),
         }
     }
@@ -240,11 +261,13 @@ impl Incoming {
             }
             return Ok(read);
         }
-        let Some(mut piece) = self.piece().await? else { return Ok(0) };
+        let Some(mut piece) = self.piece().await? else {
+            return Ok(0);
+        };
         let length = piece.len().min(buffer.len());
         buffer[..length].copy_from_slice(&piece[..length]);
         piece.advance(length);
-        self.rest = piece;
+        self.put_back(piece);
         Ok(length)
     }
 
@@ -262,8 +285,12 @@ impl Incoming {
             self.end();
             return Ok(whole.into());
         }
-        let Some(first) = self.piece().await? else { return Ok(Bytes::new()) };
-        let Some(second) = self.piece().await? else { return Ok(first) };
+        let Some(first) = self.piece().await? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = self.piece().await? else {
+            return Ok(first);
+        };
         let mut whole = Vec::with_capacity(2 * (first.len() + second.len()));
         whole.extend_from_slice(&first);
         whole.extend_from_slice(&second);
@@ -282,7 +309,9 @@ impl Incoming {
         let mut whole = Vec::new();
         loop {
             match self.raw_piece().await {
-                Ok(Some(piece)) if whole.len() + piece.len() <= most => whole.extend_from_slice(&piece),
+                Ok(Some(piece)) if whole.len() + piece.len() <= most => {
+                    whole.extend_from_slice(&piece)
+                }
                 Ok(None) => return whole.into(),
                 // Too long, or broken: what a redirect says besides where to go does not matter.
                 Ok(Some(_)) | Err(_) => {
@@ -300,7 +329,9 @@ impl Decoding {
         self.decoded += piece.as_ref().map_or(0, |piece| piece.len() as u64);
         match self.most {
             Some(most) if self.decoded > most => {
-                let message = format!("the decoded body is larger than the {most} bytes allowed by max_decoded_size");
+                let message = format!(
+                    "the decoded body is larger than the {most} bytes allowed by max_decoded_size"
+                );
                 Err(Error::new(ErrorKind::LimitExceeded, message).in_phase(Phase::Decode))
             }
             _ => Ok(piece),
@@ -309,5 +340,7 @@ impl Decoding {
 }
 
 fn bad_coding(error: DecodeError) -> Error {
-    Error::new(ErrorKind::DecodingError, error.to_string()).with_source(error).in_phase(Phase::Decode)
+    Error::new(ErrorKind::DecodingError, error.to_string())
+        .with_source(error)
+        .in_phase(Phase::Decode)
 }

@@ -23,7 +23,9 @@ use crate::params::Params;
 use crate::redirect::{Action, Attempt};
 use crate::request::{RedactedUrl, Request};
 #[cfg(feature = "rustls")]
-use crate::tls::{Certificate, CertificateRevocationList, ClientCert, TlsOptions, TlsVersion, Verify};
+use crate::tls::{
+    Certificate, CertificateRevocationList, ClientCert, TlsOptions, TlsVersion, Verify,
+};
 
 /// The configuration of a client in the making; what is bad about it is kept, and returned by [`build`](ClientBuilder::build).
 #[must_use = "a builder makes a client when it is built"]
@@ -40,7 +42,6 @@ pub struct ClientBuilder {
 
 impl ClientBuilder {
     /// Begins with the defaults.
-    #[expect(clippy::new_without_default, reason = "Default is implemented, by this")]
     pub fn new() -> Self {
         ClientBuilder {
             config: ClientConfig::plain(),
@@ -134,7 +135,8 @@ impl ClientBuilder {
     pub fn params(mut self, params: impl Serialize) -> Self {
         match Params::from_serialize(&params) {
             Ok(params) => self.config.params.extend(params),
-            Err(error) => self.fail(Error::builder(format!("bad query parameters: {error}")).with_source(error)),
+            Err(error) => self
+                .fail(Error::builder(format!("bad query parameters: {error}")).with_source(error)),
         }
         self
     }
@@ -179,7 +181,10 @@ impl ClientBuilder {
     }
 
     /// Asks a function about each redirect that would be followed.
-    pub fn redirect_policy(mut self, policy: impl Fn(Attempt<'_>) -> Action + Send + Sync + 'static) -> Self {
+    pub fn redirect_policy(
+        mut self,
+        policy: impl Fn(Attempt<'_>) -> Action + Send + Sync + 'static,
+    ) -> Self {
         self.config.redirect_policy = Some(Arc::new(policy));
         self
     }
@@ -213,7 +218,10 @@ impl ClientBuilder {
 
     /// Connects to these addresses for a host, instead of looking it up. A port of 0 stands for the URL's.
     pub fn resolve(mut self, host: impl AsRef<str>, addresses: impl IntoAddresses) -> Self {
-        self.config.dial.overrides.push((host.as_ref().into(), addresses.into_addresses()));
+        self.config
+            .dial
+            .overrides
+            .push((host.as_ref().into(), addresses.into_addresses()));
         self
     }
 
@@ -305,7 +313,9 @@ impl ClientBuilder {
             return Err(error);
         }
         if let Some(name) = padded_value(&self.headers) {
-            return Err(Error::builder(format!("the value of the header `{name}` begins or ends with white space")));
+            return Err(Error::builder(format!(
+                "the value of the header `{name}` begins or ends with white space"
+            )));
         }
         if !self.headers.is_empty() || !self.suppressed.is_empty() {
             self.config.headers = Arc::new(DefaultHeaders::new(&self.headers, &self.suppressed));
@@ -374,7 +384,10 @@ impl ClientBuilder {
     }
 
     /// Uses this crypto provider instead of the one compiled in.
-    pub fn crypto_provider(mut self, provider: impl Into<Arc<rustls::crypto::CryptoProvider>>) -> Self {
+    pub fn crypto_provider(
+        mut self,
+        provider: impl Into<Arc<rustls::crypto::CryptoProvider>>,
+    ) -> Self {
         self.tls.provider = Some(provider.into());
         self
     }
@@ -389,7 +402,14 @@ impl Default for ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("base_url", &self.config.base_url.as_ref().map(|base| format!("{:?}", RedactedUrl(base.url()))))
+            .field(
+                "base_url",
+                &self
+                    .config
+                    .base_url
+                    .as_ref()
+                    .map(|base| format!("{:?}", RedactedUrl(base.url()))),
+            )
             .field("timeout", &self.config.timeout)
             .field("pool_limits", &self.config.pool_limits)
             .field("error", &self.error)

@@ -56,7 +56,6 @@ impl Inner {
 
 impl Client {
     /// Makes a client with the defaults. Costs microseconds: certificates are parsed at the first https request.
-    #[expect(clippy::new_without_default, reason = "Default is implemented, by this")]
     pub fn new() -> Self {
         Client::from_config(ClientConfig::plain(), None)
     }
@@ -68,7 +67,13 @@ impl Client {
 
     pub(crate) fn from_config(config: ClientConfig, transport: Option<Box<dyn Transport>>) -> Self {
         let pool = Pool::new(config.pool_limits);
-        Client { inner: Arc::new(Inner { config: Arc::new(config), pool, transport }) }
+        Client {
+            inner: Arc::new(Inner {
+                config: Arc::new(config),
+                pool,
+                transport,
+            }),
+        }
     }
 
     pub(crate) fn config(&self) -> &Arc<ClientConfig> {
@@ -120,7 +125,10 @@ impl Client {
 
     /// Begins a request of any method. The URL is absolute, or relative to the client's `base_url`.
     pub fn request(&self, method: Method, url: impl AsRef<str>) -> RequestBuilder {
-        RequestBuilder::new(self.clone(), merge::begin(&self.inner.config, method, url.as_ref()))
+        RequestBuilder::new(
+            self.clone(),
+            merge::begin(&self.inner.config, method, url.as_ref()),
+        )
     }
 
     /// Makes a request merged with the client's defaults, to be changed and sent.
@@ -175,6 +183,8 @@ impl Default for Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("pool", &self.pool_stats()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("pool", &self.pool_stats())
+            .finish_non_exhaustive()
     }
 }

@@ -15,10 +15,18 @@ use crate::location::Origin;
 
 /// Connects, trying again as often as `retries` says where no connection could be made.
 #[dual]
-pub(crate) async fn dial(config: &ClientConfig, origin: Origin<'_>, limit: Option<Duration>, total: Option<Instant>) -> Result<Box<Connection>> {
+pub(crate) async fn dial(
+    config: &ClientConfig,
+    origin: Origin<'_>,
+    limit: Option<Duration>,
+    total: Option<Instant>,
+) -> Result<Box<Connection>> {
     let mut retry = 0;
     loop {
-        let wait = Wait { each: limit, until: total };
+        let wait = Wait {
+            each: limit,
+            until: total,
+        };
         let deadline = wait.deadline(Instant::now());
         let error = match connect(config, origin, deadline).await {
             Ok(stream) => return Ok(Connection::new(stream, config.h1)),
@@ -30,7 +38,8 @@ pub(crate) async fn dial(config: &ClientConfig, origin: Origin<'_>, limit: Optio
                 return Err(Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::Connect));
             }
             if retry == config.retries {
-                return Err(Error::timeout(ErrorKind::ConnectTimeout, limit).in_phase(error.phase().unwrap_or(Phase::Connect)));
+                return Err(Error::timeout(ErrorKind::ConnectTimeout, limit)
+                    .in_phase(error.phase().unwrap_or(Phase::Connect)));
             }
         }
         if retry == config.retries || !error.is_connect() {
@@ -46,8 +55,15 @@ pub(crate) async fn dial(config: &ClientConfig, origin: Origin<'_>, limit: Optio
 }
 
 #[dual]
-async fn connect(config: &ClientConfig, origin: Origin<'_>, deadline: Option<Instant>) -> Result<Stream> {
-    let wait = Wait { each: None, until: deadline };
+async fn connect(
+    config: &ClientConfig,
+    origin: Origin<'_>,
+    deadline: Option<Instant>,
+) -> Result<Stream> {
+    let wait = Wait {
+        each: None,
+        until: deadline,
+    };
     let mut io = open(config, origin, wait).await?;
     let mut tls = None;
     if origin.secure {
@@ -61,7 +77,8 @@ async fn open(config: &ClientConfig, origin: Origin<'_>, wait: Wait) -> Result<r
     #[cfg(unix)]
     if let Some(path) = &config.dial.unix_socket {
         let connected = rt::Stream::connect_unix(path, wait).await;
-        return connected.map_err(|error| failed(error, Phase::Connect, &path.display().to_string()));
+        return connected
+            .map_err(|error| failed(error, Phase::Connect, &path.display().to_string()));
     }
     let host = origin.host_name();
     let addresses = look_up(config, host, wait.until).await?;
@@ -71,7 +88,11 @@ async fn open(config: &ClientConfig, origin: Origin<'_>, wait: Wait) -> Result<r
 }
 
 #[dual]
-async fn look_up(config: &ClientConfig, host: &str, deadline: Option<Instant>) -> Result<Vec<SocketAddr>> {
+async fn look_up(
+    config: &ClientConfig,
+    host: &str,
+    deadline: Option<Instant>,
+) -> Result<Vec<SocketAddr>> {
     if let Some(addresses) = config.dial.overridden(host) {
         return Ok(addresses.to_vec());
     }
@@ -86,9 +107,11 @@ async fn look_up(config: &ClientConfig, host: &str, deadline: Option<Instant>) -
         None => rt::resolve(host, deadline).await,
     };
     match found {
-        Ok(addresses) if addresses.is_empty() => {
-            Err(Error::new(ErrorKind::ConnectError, format!("the name `{host}` has no address")).in_phase(Phase::Resolve))
-        }
+        Ok(addresses) if addresses.is_empty() => Err(Error::new(
+            ErrorKind::ConnectError,
+            format!("the name `{host}` has no address"),
+        )
+        .in_phase(Phase::Resolve)),
         Ok(addresses) => Ok(addresses),
         Err(error) => Err(failed(error, Phase::Resolve, host)),
     }
@@ -102,5 +125,7 @@ fn failed(error: std::io::Error, phase: Phase, what: &str) -> Error {
         Phase::Resolve => format!("the name `{what}` could not be looked up: {error}"),
         _ => error.to_string(),
     };
-    Error::new(ErrorKind::ConnectError, message).in_phase(phase).with_source(error)
+    Error::new(ErrorKind::ConnectError, message)
+        .in_phase(phase)
+        .with_source(error)
 }

@@ -9,8 +9,8 @@ use super::upload::{SMALL_BODY, Sent, Upload};
 use crate::config::{CONTINUE_TIMEOUT, Timeout, Wait};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::proto::h1::{
-    BodyReader, H1Error, H1ErrorClass, Received, RequestFraming, ResponseHead, TargetForm, asks_for_upgrade, expects_continue, write_chunk_size,
-    write_head,
+    BodyReader, H1Error, H1ErrorClass, Received, RequestFraming, ResponseHead, TargetForm,
+    asks_for_upgrade, expects_continue, write_chunk_size, write_head,
 };
 use crate::request::Request;
 
@@ -26,21 +26,33 @@ pub(crate) struct Waits {
 
 impl Waits {
     pub(crate) fn new(timeout: Timeout, started: Instant) -> Self {
-        let total = timeout.total_timeout().and_then(|limit| started.checked_add(limit));
+        let total = timeout
+            .total_timeout()
+            .and_then(|limit| started.checked_add(limit));
         Waits { timeout, total }
     }
 
     pub(crate) fn read(&self) -> Wait {
-        Wait { each: self.timeout.read_timeout(), until: self.total }
+        Wait {
+            each: self.timeout.read_timeout(),
+            until: self.total,
+        }
     }
 
     pub(crate) fn write(&self) -> Wait {
-        Wait { each: self.timeout.write_timeout(), until: self.total }
+        Wait {
+            each: self.timeout.write_timeout(),
+            until: self.total,
+        }
     }
 
     /// The moment by which a connection must have become free.
     pub(crate) fn pool_deadline(&self, now: Instant) -> Option<Instant> {
-        Wait { each: self.timeout.pool_timeout(), until: self.total }.deadline(now)
+        Wait {
+            each: self.timeout.pool_timeout(),
+            until: self.total,
+        }
+        .deadline(now)
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -52,14 +64,31 @@ impl Waits {
     }
 
     pub(crate) fn read_failed(&self, error: io::Error) -> Error {
-        self.failed(error, ErrorKind::ReadTimeout, self.timeout.read_timeout(), ErrorKind::ReadError)
+        self.failed(
+            error,
+            ErrorKind::ReadTimeout,
+            self.timeout.read_timeout(),
+            ErrorKind::ReadError,
+        )
     }
 
     pub(crate) fn write_failed(&self, error: io::Error) -> Error {
-        self.failed(error, ErrorKind::WriteTimeout, self.timeout.write_timeout(), ErrorKind::WriteError).in_phase(Phase::Send)
+        self.failed(
+            error,
+            ErrorKind::WriteTimeout,
+            self.timeout.write_timeout(),
+            ErrorKind::WriteError,
+        )
+        .in_phase(Phase::Send)
     }
 
-    fn failed(&self, error: io::Error, timeout: ErrorKind, limit: Option<Duration>, kind: ErrorKind) -> Error {
+    fn failed(
+        &self,
+        error: io::Error,
+        timeout: ErrorKind,
+        limit: Option<Duration>,
+        kind: ErrorKind,
+    ) -> Error {
         match error.kind() {
             io::ErrorKind::TimedOut if error.raw_os_error().is_none() => {
                 if self.is_over() {
@@ -77,7 +106,9 @@ impl Waits {
 pub(crate) fn bad_response(error: H1Error) -> Error {
     let kind = match error.class() {
         H1ErrorClass::Limit => ErrorKind::LimitExceeded,
-        H1ErrorClass::Remote | H1ErrorClass::Truncated | H1ErrorClass::Disconnected => ErrorKind::RemoteProtocolError,
+        H1ErrorClass::Remote | H1ErrorClass::Truncated | H1ErrorClass::Disconnected => {
+            ErrorKind::RemoteProtocolError
+        }
     };
     Error::new(kind, error.to_string()).with_source(error)
 }
@@ -85,29 +116,58 @@ pub(crate) fn bad_response(error: H1Error) -> Error {
 #[dual]
 impl Connection {
     /// Sends a request and receives the head of its final response.
-    pub(crate) async fn exchange(&mut self, request: &Request, upload: &mut Upload, framing: RequestFraming, waits: &Waits) -> Result<(ResponseHead, BodyReader)> {
+    pub(crate) async fn exchange(
+        &mut self,
+        request: &Request,
+        upload: &mut Upload,
+        framing: RequestFraming,
+        waits: &Waits,
+    ) -> Result<(ResponseHead, BodyReader)> {
         let headers = request.request_headers();
         let location = request.location();
         let expects = !matches!(upload, Upload::Empty) && expects_continue(headers);
-        self.exchange.start(request.method(), headers.says_close(), asks_for_upgrade(headers), expects, !matches!(upload, Upload::Empty));
+        self.exchange.start(
+            request.method(),
+            headers.says_close(),
+            asks_for_upgrade(headers),
+            expects,
+            !matches!(upload, Upload::Empty),
+        );
         self.outgoing.clear();
         self.stream.begin_request();
         let target = TargetForm::Origin(location.path_and_query());
-        write_head(&mut self.outgoing, request.method(), target, request.version(), location.authority(), headers, framing);
+        write_head(
+            &mut self.outgoing,
+            request.method(),
+            target,
+            request.version(),
+            location.authority(),
+            headers,
+            framing,
+        );
         let sent = match upload {
             _ if expects => self.send_expecting(upload, framing, waits).await?,
             Upload::Empty => self.send_whole(&[], framing, waits).await?,
-            Upload::Bytes(bytes) if bytes.len() <= SMALL_BODY => self.send_whole(bytes, framing, waits).await?,
+            Upload::Bytes(bytes) if bytes.len() <= SMALL_BODY => {
+                self.send_whole(bytes, framing, waits).await?
+            }
             _ => self.send_body(upload, framing, waits).await?,
         };
-        match sent {
-            Sent::Early(Received::Final(head, reader)) => Ok((head, reader)),
-            Sent::Early(Received::Informational(_)) | Sent::Whole => self.receive_head(waits).await,
+        if let Sent::Early(early) = sent
+            && let Received::Final(head, reader) = *early
+        {
+            return Ok((head, reader));
         }
+        self.receive_head(waits).await
     }
 
     /// Sends head and body in one write.
-    async fn send_whole(&mut self, body: &[u8], framing: RequestFraming, waits: &Waits) -> Result<Sent> {
+    async fn send_whole(
+        &mut self,
+        body: &[u8],
+        framing: RequestFraming,
+        waits: &Waits,
+    ) -> Result<Sent> {
         if framing == RequestFraming::Chunked {
             if !body.is_empty() {
                 write_chunk_size(&mut self.outgoing, body.len());
@@ -128,28 +188,48 @@ impl Connection {
             // The peer closed; what it said before is the answer.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(waits.write_failed(error)),
             Err(error) => match self.receive_head(waits).await {
-                Ok((head, reader)) => Ok(Sent::Early(Received::Final(head, reader))),
+                Ok((head, reader)) => Ok(Sent::Early(Box::new(Received::Final(head, reader)))),
                 Err(_) => Err(waits.write_failed(error)),
             },
         }
     }
 
     /// Sends the head, waits for `100 Continue` (RFC 9110 section 10.1.1), then sends the body unless a final response came.
-    async fn send_expecting(&mut self, upload: &mut Upload, framing: RequestFraming, waits: &Waits) -> Result<Sent> {
+    async fn send_expecting(
+        &mut self,
+        upload: &mut Upload,
+        framing: RequestFraming,
+        waits: &Waits,
+    ) -> Result<Sent> {
         let result = self.stream.send_all(&self.outgoing, waits.write()).await;
         self.outgoing.clear();
         result.map_err(|error| waits.write_failed(error))?;
         while !self.exchange.may_send_body() {
-            match self.exchange.receive(&mut self.received).map_err(bad_response)? {
-                Some(Received::Final(head, reader)) => return Ok(Sent::Early(Received::Final(head, reader))),
+            match self
+                .exchange
+                .receive(&mut self.received)
+                .map_err(bad_response)?
+            {
+                Some(Received::Final(head, reader)) => {
+                    return Ok(Sent::Early(Box::new(Received::Final(head, reader))));
+                }
                 Some(Received::Informational(_)) => continue,
                 None => {}
             }
-            let wait = Wait { each: Some(CONTINUE_TIMEOUT), until: waits.total };
-            match self.stream.read_more(&mut self.received, HEAD_READ, wait).await {
+            let wait = Wait {
+                each: Some(CONTINUE_TIMEOUT),
+                until: waits.total,
+            };
+            match self
+                .stream
+                .read_more(&mut self.received, HEAD_READ, wait)
+                .await
+            {
                 Ok(0) => return Err(self.ended()),
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::TimedOut && !waits.is_over() => self.exchange.continue_anyway(),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && !waits.is_over() => {
+                    self.exchange.continue_anyway()
+                }
                 Err(error) => return Err(self.receiving_failed(error, waits)),
             }
         }

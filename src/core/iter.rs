@@ -37,7 +37,12 @@ impl<'a, S: Shape> Iter<'a, S> {
             Ok(None) => State::Walking,
             Err(error) => State::Refused(response.locate(error)),
         };
-        Iter { response, raw, shape, state }
+        Iter {
+            response,
+            raw,
+            shape,
+            state,
+        }
     }
 
     /// What can be given without reading; `None`: a piece is needed first.
@@ -104,7 +109,10 @@ impl Iter<'_, Text> {
 #[dual]
 impl<S: Shape> Iter<'_, S> {
     /// Gives the next item; `None` at the end.
-    #[expect(clippy::should_implement_trait, reason = "the trait is implemented too; the inherent method is one text for both forms")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the blocking form implements it too; the inherent method is one text for both"
+    )]
     pub async fn next(&mut self) -> Option<Result<S::Item>> {
         loop {
             if let Some(item) = self.ready() {
@@ -120,6 +128,8 @@ impl<S: Shape> Iter<'_, S> {
 
 impl<S> fmt::Debug for Iter<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Iter").field("response", &self.response).finish_non_exhaustive()
+        f.debug_struct("Iter")
+            .field("response", &self.response)
+            .finish_non_exhaustive()
     }
 }

@@ -16,7 +16,11 @@ impl TlsSession {
         match *self {}
     }
 
-    pub(crate) fn try_read(&mut self, _io: &mut rt::Stream, _buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn try_read(
+        &mut self,
+        _io: &mut rt::Stream,
+        _buffer: &mut [u8],
+    ) -> io::Result<usize> {
         match *self {}
     }
 
@@ -43,7 +47,12 @@ impl TlsSession {
 
 #[dual]
 impl TlsSession {
-    pub(crate) async fn connect(_io: &mut rt::Stream, _config: &ClientConfig, origin: Origin<'_>, _wait: Wait) -> Result<Box<TlsSession>> {
+    pub(crate) async fn connect(
+        _io: &mut rt::Stream,
+        _config: &ClientConfig,
+        origin: Origin<'_>,
+        _wait: Wait,
+    ) -> Result<Box<TlsSession>> {
         Err(Error::new(
             ErrorKind::UnsupportedProtocol,
             format!("https://{} needs TLS, and dimorph was built without it: switch on its feature `rustls`", origin.host),
@@ -51,11 +60,21 @@ impl TlsSession {
         .in_phase(Phase::Tls))
     }
 
-    pub(crate) async fn read(&mut self, _io: &mut rt::Stream, _buffer: &mut [u8], _wait: Wait) -> io::Result<usize> {
+    pub(crate) async fn read(
+        &mut self,
+        _io: &mut rt::Stream,
+        _buffer: &mut [u8],
+        _wait: Wait,
+    ) -> io::Result<usize> {
         match *self {}
     }
 
-    pub(crate) async fn read_spare(&mut self, _io: &mut rt::Stream, _buffer: &mut Vec<u8>, _wait: Wait) -> io::Result<usize> {
+    pub(crate) async fn read_spare(
+        &mut self,
+        _io: &mut rt::Stream,
+        _buffer: &mut Vec<u8>,
+        _wait: Wait,
+    ) -> io::Result<usize> {
         match *self {}
     }
 }

@@ -37,7 +37,9 @@ struct Place<'a> {
 
 impl Pool {
     pub(crate) fn new(limits: PoolLimits) -> Self {
-        Pool { state: Arc::new(Mutex::new(PoolState::new(limits))) }
+        Pool {
+            state: Arc::new(Mutex::new(PoolState::new(limits))),
+        }
     }
 
     pub(crate) fn close(&self) {
@@ -76,14 +78,23 @@ impl Pool {
             Assignment::Closed => return Err(closed()),
             Assignment::Wait(_) => unreachable!("a place in the queue is not a lease"),
         };
-        Ok(Lease { pool: self.clone(), key, connection })
+        Ok(Lease {
+            pool: self.clone(),
+            key,
+            connection,
+        })
     }
 }
 
 #[dual]
 impl Pool {
     /// Gets a slot for an origin, with an idle connection in it if there is a living one. Waits in turn where the pool is full.
-    pub(crate) async fn acquire(&self, origin: &Origin<'_>, now: Instant, deadline: Option<Instant>) -> Result<Lease> {
+    pub(crate) async fn acquire(
+        &self,
+        origin: &Origin<'_>,
+        now: Instant,
+        deadline: Option<Instant>,
+    ) -> Result<Lease> {
         let mut event = None;
         let assignment = self.with(|state, effects| {
             let waker = || event.insert(Arc::new(rt::Event::default())).clone();
@@ -118,7 +129,8 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.pool.with(|state, effects| state.cancel(self.ticket, now, effects));
+        self.pool
+            .with(|state, effects| state.cancel(self.ticket, now, effects));
     }
 }
 
@@ -139,14 +151,13 @@ impl Lease {
     }
 
     fn drop_if_dead(&mut self) {
-        if self.connection.as_mut().is_some_and(|connection| !connection.is_usable()) {
+        if self
+            .connection
+            .as_mut()
+            .is_some_and(|connection| !connection.is_usable())
+        {
             self.discard();
         }
-    }
-
-    /// Takes the connection out for good; its slot is freed.
-    pub(crate) fn take(mut self) -> Option<Box<Connection>> {
-        self.connection.take()
     }
 
     /// Ends the lease of a connection that can serve another request.
@@ -161,7 +172,8 @@ impl Lease {
 
     fn release(&mut self, connection: Option<Box<Connection>>) {
         let now = Instant::now();
-        self.pool.with(|state, effects| state.release(self.key, connection, now, effects));
+        self.pool
+            .with(|state, effects| state.release(self.key, connection, now, effects));
     }
 }
 

@@ -28,7 +28,12 @@ pub struct RequestBuilder {
 
 impl RequestBuilder {
     pub(crate) fn new(client: Client, request: Result<Request>) -> Self {
-        RequestBuilder { client, request, params: Params::default(), cookies: Vec::new() }
+        RequestBuilder {
+            client,
+            request,
+            params: Params::default(),
+            cookies: Vec::new(),
+        }
     }
 
     /// Adds a header, beside others of its name given here; the client's of the same name is replaced.
@@ -77,7 +82,11 @@ impl RequestBuilder {
     pub fn params(mut self, params: impl Serialize) -> Self {
         match Params::from_serialize(&params) {
             Ok(params) => self.params.extend(params),
-            Err(error) => return self.fail(Error::builder(format!("bad query parameters: {error}")).with_source(error)),
+            Err(error) => {
+                return self.fail(
+                    Error::builder(format!("bad query parameters: {error}")).with_source(error),
+                );
+            }
         }
         self
     }
@@ -109,7 +118,10 @@ impl RequestBuilder {
     #[cfg(feature = "json")]
     pub fn json(self, value: impl Serialize) -> Self {
         self.change(|request| {
-            let bytes = crate::json::to_vec(&value).map_err(|error| Error::builder(format!("the value does not serialize as JSON: {error}")).with_source(error))?;
+            let bytes = crate::json::to_vec(&value).map_err(|error| {
+                Error::builder(format!("the value does not serialize as JSON: {error}"))
+                    .with_source(error)
+            })?;
             set_content(request, bytes, "application/json");
             Ok(())
         })
@@ -118,8 +130,14 @@ impl RequestBuilder {
     /// Sets the body to a form (`application/x-www-form-urlencoded`), and its `content-type` if none is set.
     pub fn form(self, fields: impl Serialize) -> Self {
         self.change(|request| {
-            let fields = Params::from_serialize(&fields).map_err(|error| Error::builder(format!("bad form fields: {error}")).with_source(error))?;
-            set_content(request, fields.encode_form().into_bytes(), "application/x-www-form-urlencoded");
+            let fields = Params::from_serialize(&fields).map_err(|error| {
+                Error::builder(format!("bad form fields: {error}")).with_source(error)
+            })?;
+            set_content(
+                request,
+                fields.encode_form().into_bytes(),
+                "application/x-www-form-urlencoded",
+            );
             Ok(())
         })
     }
@@ -169,13 +187,23 @@ impl RequestBuilder {
     /// # Errors
     /// The first thing that was bad: `InvalidUrl`, `UnsupportedProtocol`, `LocalProtocolError` for headers and cookies, `Builder`.
     pub fn build(self) -> Result<Request> {
-        merge::finish(self.client.config(), self.request?, &self.params, &self.cookies)
+        merge::finish(
+            self.client.config(),
+            self.request?,
+            &self.params,
+            &self.cookies,
+        )
     }
 
     /// Makes a second builder of the same content; `None` where the body is a reader or stream, or something is bad.
     pub fn try_clone(&self) -> Option<RequestBuilder> {
         let request = self.request.as_ref().ok()?.try_clone().ok()?;
-        Some(RequestBuilder { client: self.client.clone(), request: Ok(request), params: self.params.clone(), cookies: self.cookies.clone() })
+        Some(RequestBuilder {
+            client: self.client.clone(),
+            request: Ok(request),
+            params: self.params.clone(),
+            cookies: self.cookies.clone(),
+        })
     }
 
     fn change(mut self, change: impl FnOnce(&mut Request) -> Result<()>) -> Self {
@@ -203,15 +231,22 @@ impl RequestBuilder {
     /// # Errors
     /// As [`build`](RequestBuilder::build) and [`Client::send`].
     pub async fn send(self) -> Result<Response> {
-        let request = merge::finish(self.client.config(), self.request?, &self.params, &self.cookies)?;
+        let request = merge::finish(
+            self.client.config(),
+            self.request?,
+            &self.params,
+            &self.cookies,
+        )?;
         self.client.send(request).await
     }
 }
 
 fn set_content(request: &mut Request, bytes: Vec<u8>, content_type: &'static str) {
     if !request.request_headers().contains(&CONTENT_TYPE) {
-        request.request_headers_mut().own_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        request
+            .request_headers_mut()
+            .own_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     request.set_body(bytes.into());
 }
-

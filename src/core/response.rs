@@ -15,14 +15,14 @@ use super::body::Incoming;
 use super::iter::Iter;
 use super::pool::Lease;
 use super::{dual, rt};
-use crate::body::Body;
+use crate::body::{Body, COPY_SIZE};
 use crate::client_config::ClientConfig;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::history::{self, HistoryEntry};
 use crate::links::Links;
 use crate::proto::h1::ResponseHead;
 use crate::redirect;
-use crate::request::{Request, RedactedUrl};
+use crate::request::{RedactedUrl, Request};
 use crate::shapes::{Chunks, Lines, Text};
 use crate::text;
 
@@ -49,7 +49,12 @@ pub struct Response {
 }
 
 impl Response {
-    pub(crate) fn from_wire(head: ResponseHead, body: Incoming, request: Request, config: Arc<ClientConfig>) -> Result<Self> {
+    pub(crate) fn from_wire(
+        head: ResponseHead,
+        body: Incoming,
+        request: Request,
+        config: Arc<ClientConfig>,
+    ) -> Result<Self> {
         let mut response = Response {
             status: head.status,
             version: head.version,
@@ -73,14 +78,20 @@ impl Response {
     /// Takes over what the client knows about bodies.
     fn adopt(&mut self, config: Arc<ClientConfig>) -> Result<()> {
         if self.body.remaining() != Some(0) {
-            self.body.decode_by(&self.headers, config.max_decoded_size)?;
+            self.body
+                .decode_by(&self.headers, config.max_decoded_size)?;
         }
         self.config = Some(config);
         Ok(())
     }
 
     /// Fills in what a transport's response cannot know.
-    pub(crate) fn complete(&mut self, request: Request, config: Arc<ClientConfig>, started: Instant) -> Result<()> {
+    pub(crate) fn complete(
+        &mut self,
+        request: Request,
+        config: Arc<ClientConfig>,
+        started: Instant,
+    ) -> Result<()> {
         self.request = request;
         self.body.restart_clock(started);
         self.adopt(config)
@@ -171,7 +182,10 @@ impl Response {
         if self.body.is_decoded() {
             return None;
         }
-        let announced = self.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
+        let announced = self
+            .headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
         announced.or_else(|| self.body.remaining())
     }
 
@@ -198,7 +212,9 @@ impl Response {
     }
 
     fn default_encoding(&self) -> Option<&str> {
-        self.config.as_ref().and_then(|config| config.default_encoding.as_deref())
+        self.config
+            .as_ref()
+            .and_then(|config| config.default_encoding.as_deref())
     }
 
     /// Tells whether the status is 1xx.
@@ -273,14 +289,27 @@ impl Response {
             _ => "Invalid status code",
         };
         let status = self.status.as_u16();
-        let message = format!("{what} '{status} {}' for url '{:?}'", self.reason(), RedactedUrl(self.url()));
-        Error::new(ErrorKind::HttpStatus, message).in_phase(Phase::Build).with_status(self.status).with_url(self.url())
+        let message = format!(
+            "{what} '{status} {}' for url '{:?}'",
+            self.reason(),
+            RedactedUrl(self.url())
+        );
+        Error::new(ErrorKind::HttpStatus, message)
+            .in_phase(Phase::Build)
+            .with_status(self.status)
+            .with_url(self.url())
     }
 
     /// Returns the request that would follow this redirect; `None` where this is none.
     pub fn next_request(&self) -> Option<Request> {
-        let location = self.headers.get(LOCATION).filter(|_| redirect::is_followed(self.status))?;
-        let sensitive = self.config.as_ref().map_or(&[][..], |config| &config.sensitive_headers);
+        let location = self
+            .headers
+            .get(LOCATION)
+            .filter(|_| redirect::is_followed(self.status))?;
+        let sensitive = self
+            .config
+            .as_ref()
+            .map_or(&[][..], |config| &config.sensitive_headers);
         redirect::next_request(&self.request, self.status, location, sensitive).ok()
     }
 
@@ -321,12 +350,27 @@ impl Response {
 
     fn check_readable(&self) -> Result<()> {
         if self.closed {
-            return Err(Error::new(ErrorKind::StreamClosed, "the response was closed before its body was read"));
+            return Err(Error::new(
+                ErrorKind::StreamClosed,
+                "the response was closed before its body was read",
+            ));
         }
         if self.body.was_touched() && self.body.has_ended() {
-            return Err(Error::new(ErrorKind::StreamConsumed, "the body was already consumed piece by piece"));
+            return Err(Error::new(
+                ErrorKind::StreamConsumed,
+                "the body was already consumed piece by piece",
+            ));
         }
         Ok(())
+    }
+
+    /// A buffer to copy the body through: no larger than what is left of it.
+    pub(crate) fn copy_buffer(&self) -> Vec<u8> {
+        let left = self
+            .body
+            .remaining()
+            .and_then(|left| usize::try_from(left).ok());
+        vec![0; left.unwrap_or(usize::MAX).clamp(1, COPY_SIZE)]
     }
 
     /// The error with this response's URL.
@@ -387,7 +431,11 @@ impl Response {
         let bytes = self.whole().await?;
         crate::json::from_slice(&bytes).map_err(|error| {
             let message = format!("the body is not the JSON expected: {error}");
-            self.locate(Error::new(ErrorKind::Json, message).with_source(error).in_phase(Phase::Decode))
+            self.locate(
+                Error::new(ErrorKind::Json, message)
+                    .with_source(error)
+                    .in_phase(Phase::Decode),
+            )
         })
     }
 
@@ -431,7 +479,10 @@ impl Response {
         match self.upgrade.take() {
             Some(lease) => Ok(super::super::Upgraded::new(lease)),
             None => {
-                let message = format!("the server answered {} and did not switch protocols", self.status.as_u16());
+                let message = format!(
+                    "the server answered {} and did not switch protocols",
+                    self.status.as_u16()
+                );
                 Err(self.locate(Error::new(ErrorKind::RemoteProtocolError, message)))
             }
         }
@@ -450,6 +501,11 @@ impl Response {
     }
 
     pub(crate) async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if let Some((body, piece)) = self.pending.settle().await {
+            self.body = body;
+            let piece = piece.map_err(|error| self.locate(error))?;
+            self.body.put_back(piece.unwrap_or_default());
+        }
         let read = self.body.read_into(buffer).await;
         read.map_err(|error| self.locate(error))
     }
@@ -466,7 +522,11 @@ impl Response {
             }
             None => None,
         };
-        let rest = self.body.collect().await.map_err(|error| self.locate(error))?;
+        let rest = self
+            .body
+            .collect()
+            .await
+            .map_err(|error| self.locate(error))?;
         Ok(match first {
             Some(first) => [first, rest].concat().into(),
             None => rest,

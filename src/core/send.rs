@@ -37,8 +37,14 @@ impl Client {
     pub(crate) async fn follow(&self, mut request: Request) -> Result<Response> {
         let config = self.config();
         let started = Instant::now();
-        let waits = Waits::new(request.timeout().copied().unwrap_or(config.timeout), started);
-        let follows = request.options().follow_redirects.or(config.follow_redirects);
+        let waits = Waits::new(
+            request.timeout().copied().unwrap_or(config.timeout),
+            started,
+        );
+        let follows = request
+            .options()
+            .follow_redirects
+            .or(config.follow_redirects);
         let most = request.options().max_redirects.or(config.max_redirects);
         let mut history = Vec::new();
         loop {
@@ -63,7 +69,12 @@ impl Client {
     }
 
     /// One request, one response.
-    async fn exchange(&self, mut request: Request, waits: &Waits, started: Instant) -> Result<Response> {
+    async fn exchange(
+        &self,
+        mut request: Request,
+        waits: &Waits,
+        started: Instant,
+    ) -> Result<Response> {
         if let Err(error) = request.prepare() {
             return Err(error.with_request(request));
         }
@@ -77,11 +88,20 @@ impl Client {
     }
 
     /// Through a transport of the user's.
-    async fn through(&self, transport: &dyn super::Transport, request: Request, started: Instant) -> Result<Response> {
+    async fn through(
+        &self,
+        transport: &dyn super::Transport,
+        request: Request,
+        started: Instant,
+    ) -> Result<Response> {
         if self.pool().is_closed() {
-            return Err(Error::new(ErrorKind::ClientClosed, "the client was closed").with_request(request));
+            return Err(
+                Error::new(ErrorKind::ClientClosed, "the client was closed").with_request(request)
+            );
         }
-        let kept = request.try_clone().unwrap_or_else(|_| request.without_body());
+        let kept = request
+            .try_clone()
+            .unwrap_or_else(|_| request.without_body());
         let mut response = match transport.send(request).await {
             Ok(response) => response,
             Err(error) => return Err(error.with_request(kept)),
@@ -90,14 +110,30 @@ impl Client {
         Ok(response)
     }
 
-    async fn over_the_wire(&self, request: &mut Request, waits: &Waits) -> Result<(Lease, ResponseHead, BodyReader)> {
+    async fn over_the_wire(
+        &self,
+        request: &mut Request,
+        waits: &Waits,
+    ) -> Result<(Lease, ResponseHead, BodyReader)> {
         let length = request.body().content_length();
-        let framing = request_framing(request.method(), request.version(), request.request_headers(), length)
-            .map_err(|error| Error::new(ErrorKind::LocalProtocolError, error.to_string()).in_phase(Phase::Build).with_source(error))?;
+        let framing = request_framing(
+            request.method(),
+            request.version(),
+            request.request_headers(),
+            length,
+        )
+        .map_err(|error| {
+            Error::new(ErrorKind::LocalProtocolError, error.to_string())
+                .in_phase(Phase::Build)
+                .with_source(error)
+        })?;
         let mut upload = Upload::new(request.body_mut().take_for_sending()?);
         let mut lease = self.acquire(request, waits).await?;
         if lease.connection().is_some() {
-            match self.attempt(&mut lease, request, &mut upload, framing, waits).await {
+            match self
+                .attempt(&mut lease, request, &mut upload, framing, waits)
+                .await
+            {
                 Ok((head, reader)) => return Ok((lease, head, reader)),
                 Err(error) => {
                     if !may_repeat(&mut lease, request, &error) || waits.is_over() {
@@ -109,24 +145,47 @@ impl Client {
             }
         }
         let limit = waits.timeout.connect_timeout();
-        let connection = dial(self.config(), request.location().origin(), limit, waits.total).await?;
+        let connection = dial(
+            self.config(),
+            request.location().origin(),
+            limit,
+            waits.total,
+        )
+        .await?;
         lease.insert(connection);
-        let (head, reader) = self.attempt(&mut lease, request, &mut upload, framing, waits).await?;
+        let (head, reader) = self
+            .attempt(&mut lease, request, &mut upload, framing, waits)
+            .await?;
         Ok((lease, head, reader))
     }
 
     async fn acquire(&self, request: &Request, waits: &Waits) -> Result<Lease> {
         let now = Instant::now();
         let origin = request.location().origin();
-        let acquired = self.pool().acquire(&origin, now, waits.pool_deadline(now)).await;
+        let acquired = self
+            .pool()
+            .acquire(&origin, now, waits.pool_deadline(now))
+            .await;
         acquired.map_err(|error| match error.kind() {
-            ErrorKind::PoolTimeout if waits.is_over() => waits.total_timeout().in_phase(Phase::Pool),
-            ErrorKind::PoolTimeout => Error::timeout(ErrorKind::PoolTimeout, waits.timeout.pool_timeout()).in_phase(Phase::Pool),
+            ErrorKind::PoolTimeout if waits.is_over() => {
+                waits.total_timeout().in_phase(Phase::Pool)
+            }
+            ErrorKind::PoolTimeout => {
+                Error::timeout(ErrorKind::PoolTimeout, waits.timeout.pool_timeout())
+                    .in_phase(Phase::Pool)
+            }
             _ => error,
         })
     }
 
-    async fn attempt(&self, lease: &mut Lease, request: &Request, upload: &mut Upload, framing: RequestFraming, waits: &Waits) -> Result<(ResponseHead, BodyReader)> {
+    async fn attempt(
+        &self,
+        lease: &mut Lease,
+        request: &Request,
+        upload: &mut Upload,
+        framing: RequestFraming,
+        waits: &Waits,
+    ) -> Result<(ResponseHead, BodyReader)> {
         match lease.connection() {
             Some(connection) => connection.exchange(request, upload, framing, waits).await,
             None => unreachable!("a connection is put into the lease before an attempt"),
@@ -135,10 +194,21 @@ impl Client {
 }
 
 impl Client {
-    fn respond(&self, mut lease: Lease, head: ResponseHead, reader: BodyReader, request: Request, waits: &Waits, started: Instant) -> Result<Response> {
-        let remote_addr = lease.connection().and_then(|connection| connection.remote_addr);
+    fn respond(
+        &self,
+        mut lease: Lease,
+        head: ResponseHead,
+        reader: BodyReader,
+        request: Request,
+        waits: &Waits,
+        started: Instant,
+    ) -> Result<Response> {
+        let remote_addr = lease
+            .connection()
+            .and_then(|connection| connection.remote_addr);
         let config = self.config().clone();
-        let switched = head.status == StatusCode::SWITCHING_PROTOCOLS || (*request.method() == Method::CONNECT && head.status.is_success());
+        let switched = head.status == StatusCode::SWITCHING_PROTOCOLS
+            || (*request.method() == Method::CONNECT && head.status.is_success());
         let mut upgrade = None;
         let body = if switched {
             upgrade = Some(lease);
@@ -160,27 +230,50 @@ impl Client {
     }
 
     /// The request that a redirect asks for, if it is to be followed.
-    fn next_request(&self, response: &Response, history: &[crate::history::HistoryEntry], most: usize) -> Result<Option<Request>> {
-        let Some(location) = response.headers().get(LOCATION) else { return Ok(None) };
+    fn next_request(
+        &self,
+        response: &Response,
+        history: &[crate::history::HistoryEntry],
+        most: usize,
+    ) -> Result<Option<Request>> {
+        let Some(location) = response.headers().get(LOCATION) else {
+            return Ok(None);
+        };
         let config = self.config();
         let located = |error: Error| error.with_url(response.url());
-        let next = redirect::next_request(response.request(), response.status(), location, &config.sensitive_headers).map_err(located)?;
+        let next = redirect::next_request(
+            response.request(),
+            response.status(),
+            location,
+            &config.sensitive_headers,
+        )
+        .map_err(located)?;
         if let Some(policy) = &config.redirect_policy {
             let mut previous: Vec<Url> = history.iter().map(|entry| entry.url().clone()).collect();
             previous.push(response.url().clone());
-            let attempt = Attempt { status: response.status(), next: next.url(), previous: &previous };
+            let attempt = Attempt {
+                status: response.status(),
+                next: next.url(),
+                previous: &previous,
+            };
             match policy(attempt).0 {
                 Decision::Follow => {}
                 Decision::Stop => return Ok(None),
                 Decision::Fail(error) => {
                     let message = format!("the redirect policy refused: {error}");
-                    return Err(located(Error::new(ErrorKind::TooManyRedirects, message).with_source(error).in_phase(Phase::Redirect)));
+                    return Err(located(
+                        Error::new(ErrorKind::TooManyRedirects, message)
+                            .with_source(error)
+                            .in_phase(Phase::Redirect),
+                    ));
                 }
             }
         }
         if history.len() >= most {
             let message = format!("more than {most} redirects");
-            return Err(located(Error::new(ErrorKind::TooManyRedirects, message).in_phase(Phase::Redirect)));
+            return Err(located(
+                Error::new(ErrorKind::TooManyRedirects, message).in_phase(Phase::Redirect),
+            ));
         }
         Ok(Some(next))
     }
@@ -189,12 +282,28 @@ impl Client {
 /// Tells whether a request that failed on a reused connection may be sent once more on a fresh one: nothing of a response was
 /// seen, its body can be sent again, and it is idempotent or nothing of it was sent (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
 fn may_repeat(lease: &mut Lease, request: &Request, error: &Error) -> bool {
-    let Some(connection) = lease.connection() else { return false };
-    let closed = matches!(error.kind(), ErrorKind::RemoteProtocolError | ErrorKind::ReadError | ErrorKind::WriteError);
+    let Some(connection) = lease.connection() else {
+        return false;
+    };
+    let closed = matches!(
+        error.kind(),
+        ErrorKind::RemoteProtocolError | ErrorKind::ReadError | ErrorKind::WriteError
+    );
     let unseen = !connection.exchange.received_any() && connection.received.is_empty();
-    closed && unseen && request.body().is_replayable() && (is_idempotent(request.method()) || !connection.stream.has_sent())
+    closed
+        && unseen
+        && request.body().is_replayable()
+        && (is_idempotent(request.method()) || !connection.stream.has_sent())
 }
 
 fn is_idempotent(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE].contains(method)
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::PUT,
+        Method::DELETE,
+    ]
+    .contains(method)
 }

@@ -19,7 +19,11 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn new(io: rt::Stream, tls: Option<Box<TlsSession>>) -> Self {
-        Stream { io, tls, sent: false }
+        Stream {
+            io,
+            tls,
+            sent: false,
+        }
     }
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
@@ -51,13 +55,14 @@ impl Stream {
     }
 
     /// Receives what is there now, at most `most` bytes, behind what `buffer` holds.
-    pub(crate) fn try_read_more(&mut self, buffer: &mut BytesMut, most: usize) -> io::Result<usize> {
+    pub(crate) fn try_read_more(
+        &mut self,
+        buffer: &mut BytesMut,
+        most: usize,
+    ) -> io::Result<usize> {
         let held = buffer.len();
         buffer.resize(held + most, 0);
-        let result = match &mut self.tls {
-            None => self.io.try_read(&mut buffer[held..]),
-            Some(tls) => tls.try_read(&mut self.io, &mut buffer[held..]),
-        };
+        let result = self.try_read(&mut buffer[held..]);
         buffer.truncate(held + *result.as_ref().unwrap_or(&0));
         result
     }
@@ -100,7 +105,6 @@ impl Stream {
         }
     }
 
-    #[expect(clippy::allow_attributes, reason = "the blocking form has no use for it")]
     #[allow(dead_code, reason = "only the async form polls")]
     pub(crate) fn io(&mut self) -> &mut rt::Stream {
         &mut self.io
@@ -110,7 +114,12 @@ impl Stream {
 #[dual]
 impl Stream {
     /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
-    pub(crate) async fn read_more(&mut self, buffer: &mut BytesMut, most: usize, wait: Wait) -> io::Result<usize> {
+    pub(crate) async fn read_more(
+        &mut self,
+        buffer: &mut BytesMut,
+        most: usize,
+        wait: Wait,
+    ) -> io::Result<usize> {
         match &mut self.tls {
             None => self.io.read_more(buffer, most, wait).await,
             Some(tls) => {
@@ -132,7 +141,11 @@ impl Stream {
     }
 
     /// Receives into the spare capacity of `buffer`; 0 is the end.
-    pub(crate) async fn read_spare(&mut self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+    pub(crate) async fn read_spare(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        wait: Wait,
+    ) -> io::Result<usize> {
         match &mut self.tls {
             None => self.io.read_spare(buffer, wait).await,
             Some(tls) => tls.read_spare(&mut self.io, buffer, wait).await,
@@ -140,9 +153,17 @@ impl Stream {
     }
 
     /// Waits until there is something to read, or room to write, as asked.
-    pub(crate) async fn ready(&mut self, read: bool, write: bool, wait: Wait) -> io::Result<rt::Ready> {
+    pub(crate) async fn ready(
+        &mut self,
+        read: bool,
+        write: bool,
+        wait: Wait,
+    ) -> io::Result<rt::Ready> {
         if read && self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
-            return Ok(rt::Ready { read: true, write: false });
+            return Ok(rt::Ready {
+                read: true,
+                write: false,
+            });
         }
         self.io.ready(read, write, wait).await
     }

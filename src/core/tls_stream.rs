@@ -143,7 +143,9 @@ impl TlsSession {
             return Ok(false);
         }
         loop {
-            let fed = self.session.read_tls(&mut &self.input[self.start..self.end])?;
+            let fed = self
+                .session
+                .read_tls(&mut &self.input[self.start..self.end])?;
             self.start += fed;
             let state = self.session.process_new_packets().map_err(broken)?;
             if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() || self.ended {
@@ -156,7 +158,10 @@ impl TlsSession {
     }
 
     fn make_room(&mut self) {
-        debug_assert!(self.start == self.end, "everything is fed before more is received");
+        debug_assert!(
+            self.start == self.end,
+            "everything is fed before more is received"
+        );
         (self.start, self.end) = (0, 0);
         if self.input.is_empty() {
             self.input.resize(SMALL_READ, 0);
@@ -176,15 +181,33 @@ impl TlsSession {
 #[dual]
 impl TlsSession {
     /// Shakes hands. The last flight of a full handshake goes out with the first bytes of the request.
-    pub(crate) async fn connect(io: &mut rt::Stream, config: &ClientConfig, origin: Origin<'_>, wait: Wait) -> Result<Box<TlsSession>> {
+    pub(crate) async fn connect(
+        io: &mut rt::Stream,
+        config: &ClientConfig,
+        origin: Origin<'_>,
+        wait: Wait,
+    ) -> Result<Box<TlsSession>> {
         let in_tls = |error: Error| error.in_phase(Phase::Tls);
         let tls_config = config.tls_config().map_err(in_tls)?;
         let name = ServerName::try_from(origin.host_name().to_owned()).map_err(|error| {
-            in_tls(Error::new(ErrorKind::ConnectError, format!("`{}` cannot be the name in a certificate", origin.host)).with_source(error))
+            in_tls(
+                Error::new(
+                    ErrorKind::ConnectError,
+                    format!("`{}` cannot be the name in a certificate", origin.host),
+                )
+                .with_source(error),
+            )
         })?;
-        let session = ClientConnection::new(tls_config, name)
-            .map_err(|error| in_tls(Error::new(ErrorKind::ConnectError, tls::describe(&error)).with_source(error)))?;
-        let mut tls = Box::new(TlsSession { session, input: Vec::new(), start: 0, end: 0, ended: false });
+        let session = ClientConnection::new(tls_config, name).map_err(|error| {
+            in_tls(Error::new(ErrorKind::ConnectError, tls::describe(&error)).with_source(error))
+        })?;
+        let mut tls = Box::new(TlsSession {
+            session,
+            input: Vec::new(),
+            start: 0,
+            end: 0,
+            ended: false,
+        });
         match tls.shake_hands(io, wait).await {
             Ok(()) => Ok(tls),
             Err(error) => {
@@ -209,11 +232,16 @@ impl TlsSession {
                 let received = io.read(&mut self.input, wait).await?;
                 self.received(received);
                 if received == 0 {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer closed the connection during the handshake"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the peer closed the connection during the handshake",
+                    ));
                 }
             }
             while self.start < self.end && self.session.is_handshaking() {
-                let fed = self.session.read_tls(&mut &self.input[self.start..self.end])?;
+                let fed = self
+                    .session
+                    .read_tls(&mut &self.input[self.start..self.end])?;
                 self.start += fed;
                 self.session.process_new_packets().map_err(broken)?;
             }
@@ -221,7 +249,12 @@ impl TlsSession {
         Ok(())
     }
 
-    pub(crate) async fn read(&mut self, io: &mut rt::Stream, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+    pub(crate) async fn read(
+        &mut self,
+        io: &mut rt::Stream,
+        buffer: &mut [u8],
+        wait: Wait,
+    ) -> io::Result<usize> {
         loop {
             if let Some(taken) = self.take(buffer)? {
                 return Ok(taken);
@@ -232,7 +265,12 @@ impl TlsSession {
         }
     }
 
-    pub(crate) async fn read_spare(&mut self, io: &mut rt::Stream, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+    pub(crate) async fn read_spare(
+        &mut self,
+        io: &mut rt::Stream,
+        buffer: &mut Vec<u8>,
+        wait: Wait,
+    ) -> io::Result<usize> {
         loop {
             if let Some(taken) = self.take_spare(buffer)? {
                 return Ok(taken);
@@ -269,6 +307,13 @@ fn handshake_failed(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::TimedOut {
         return Error::timeout(ErrorKind::ConnectTimeout, None);
     }
-    let reason = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).map(tls::describe);
-    Error::new(ErrorKind::ConnectError, reason.unwrap_or_else(|| error.to_string())).with_source(error)
+    let reason = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        .map(tls::describe);
+    Error::new(
+        ErrorKind::ConnectError,
+        reason.unwrap_or_else(|| error.to_string()),
+    )
+    .with_source(error)
 }

@@ -33,7 +33,7 @@ pub(crate) enum Sent {
     /// All of it went out.
     Whole,
     /// The peer answered first.
-    Early(Received),
+    Early(Box<Received>),
 }
 
 impl Upload {
@@ -41,8 +41,12 @@ impl Upload {
         match kind {
             Kind::Empty | Kind::Consumed => Upload::Empty,
             Kind::Bytes(bytes) => Upload::Bytes(bytes),
-            Kind::File(file) => Upload::Reader(Box::new(rt::BodyReader::new(ReadSource::File(file)))),
-            Kind::Reader { reader, .. } => Upload::Reader(Box::new(rt::BodyReader::new(ReadSource::Reader(reader)))),
+            Kind::File(file) => {
+                Upload::Reader(Box::new(rt::BodyReader::new(ReadSource::File(file))))
+            }
+            Kind::Reader { reader, .. } => {
+                Upload::Reader(Box::new(rt::BodyReader::new(ReadSource::Reader(reader))))
+            }
             Kind::Stream { stream, .. } => Upload::Stream(stream),
         }
     }
@@ -52,7 +56,7 @@ impl Upload {
 struct Progress {
     framing: RequestFraming,
     sent: u64,
-    early: Option<Received>,
+    early: Option<Box<Received>>,
     /// The peer has closed its side: nothing more is to be heard.
     deaf: bool,
 }
@@ -66,8 +70,18 @@ enum Next {
 #[dual]
 impl Connection {
     /// Sends a body. What `outgoing` holds goes before it.
-    pub(crate) async fn send_body(&mut self, upload: &mut Upload, framing: RequestFraming, waits: &Waits) -> Result<Sent> {
-        let mut progress = Progress { framing, sent: 0, early: None, deaf: false };
+    pub(crate) async fn send_body(
+        &mut self,
+        upload: &mut Upload,
+        framing: RequestFraming,
+        waits: &Waits,
+    ) -> Result<Sent> {
+        let mut progress = Progress {
+            framing,
+            sent: 0,
+            early: None,
+            deaf: false,
+        };
         let mut next = Next::GoOn;
         match upload {
             Upload::Empty => {}
@@ -106,16 +120,25 @@ impl Connection {
         }
     }
 
-    async fn send_piece(&mut self, piece: &[u8], progress: &mut Progress, waits: &Waits) -> Result<Next> {
+    async fn send_piece(
+        &mut self,
+        piece: &[u8],
+        progress: &mut Progress,
+        waits: &Waits,
+    ) -> Result<Next> {
         progress.sent += piece.len() as u64;
         match progress.framing {
             _ if piece.is_empty() => return Ok(Next::GoOn),
             RequestFraming::Chunked => write_chunk_size(&mut self.outgoing, piece.len()),
             RequestFraming::Length(length) if progress.sent > length => {
-                return Err(wrong_length(format!("the request body is longer than the {length} bytes announced")));
+                return Err(wrong_length(format!(
+                    "the request body is longer than the {length} bytes announced"
+                )));
             }
             RequestFraming::Length(_) => {}
-            RequestFraming::Absent => return Err(wrong_length("a body without framing".to_owned())),
+            RequestFraming::Absent => {
+                return Err(wrong_length("a body without framing".to_owned()));
+            }
         }
         // A small piece is copied behind what frames it; a large one is sent from where it is.
         if piece.len() <= SMALL_BODY {
@@ -135,7 +158,10 @@ impl Connection {
         match progress.framing {
             RequestFraming::Chunked => self.outgoing.extend_from_slice(b"0\r\n\r\n"),
             RequestFraming::Length(length) if progress.sent != length => {
-                return Err(wrong_length(format!("the request body has {} bytes, {length} were announced", progress.sent)));
+                return Err(wrong_length(format!(
+                    "the request body has {} bytes, {length} were announced",
+                    progress.sent
+                )));
             }
             _ => {}
         }
@@ -157,14 +183,23 @@ impl Connection {
     }
 
     /// Sends bytes; listens whenever the peer does not take any.
-    async fn push(&mut self, mut bytes: &[u8], progress: &mut Progress, waits: &Waits) -> Result<Next> {
+    async fn push(
+        &mut self,
+        mut bytes: &[u8],
+        progress: &mut Progress,
+        waits: &Waits,
+    ) -> Result<Next> {
         while !bytes.is_empty() {
             match self.stream.try_send(bytes) {
                 Ok(sent) if sent > 0 => {
                     bytes = &bytes[sent..];
                     continue;
                 }
-                Ok(_) => return self.after_broken_pipe(io::ErrorKind::WriteZero.into(), progress, waits).await,
+                Ok(_) => {
+                    return self
+                        .after_broken_pipe(io::ErrorKind::WriteZero.into(), progress, waits)
+                        .await;
+                }
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     return self.after_broken_pipe(error, progress, waits).await;
                 }
@@ -180,7 +215,10 @@ impl Connection {
                 Err(_) if progress.early.is_some() => return Ok(Next::Stop),
                 Err(error) => return Err(waits.write_failed(error)),
             };
-            if ready.read && self.listen(progress)? && !worth_finishing(progress, bytes.len() as u64) {
+            if ready.read
+                && self.listen(progress)?
+                && !worth_finishing(progress, bytes.len() as u64)
+            {
                 return Ok(Next::Stop);
             }
         }
@@ -188,13 +226,21 @@ impl Connection {
     }
 
     /// The peer takes no more: what it said before it closed is the answer.
-    async fn after_broken_pipe(&mut self, error: io::Error, progress: &mut Progress, waits: &Waits) -> Result<Next> {
+    async fn after_broken_pipe(
+        &mut self,
+        error: io::Error,
+        progress: &mut Progress,
+        waits: &Waits,
+    ) -> Result<Next> {
         let wait = waits.read();
         while progress.early.is_none() && !progress.deaf {
             if self.listen(progress).is_err() {
                 break;
             }
-            if progress.early.is_none() && !progress.deaf && self.stream.ready(true, false, wait).await.is_err() {
+            if progress.early.is_none()
+                && !progress.deaf
+                && self.stream.ready(true, false, wait).await.is_err()
+            {
                 break;
             }
         }
@@ -209,9 +255,13 @@ impl Connection {
     /// Receives what is there; `true`: it was a final response.
     fn listen(&mut self, progress: &mut Progress) -> Result<bool> {
         loop {
-            if let Some(received) = self.exchange.receive(&mut self.received).map_err(super::http11::bad_response)? {
+            if let Some(received) = self
+                .exchange
+                .receive(&mut self.received)
+                .map_err(super::http11::bad_response)?
+            {
                 if let Received::Final(..) = received {
-                    progress.early = Some(received);
+                    progress.early = Some(Box::new(received));
                     return Ok(true);
                 }
                 continue;
@@ -234,10 +284,13 @@ impl Connection {
 
 /// After an early response: to send the rest keeps the connection, if the peer means to keep it.
 fn worth_finishing(progress: &Progress, unsent: u64) -> bool {
-    let closes = match &progress.early {
+    let closes = match progress.early.as_deref() {
         Some(Received::Final(head, _)) => {
             let said = head.headers.get_all(http::header::CONNECTION);
-            head.version != http::Version::HTTP_11 || said.iter().any(|value| crate::headers::has_token(value.as_bytes(), b"close"))
+            head.version != http::Version::HTTP_11
+                || said
+                    .iter()
+                    .any(|value| crate::headers::has_token(value.as_bytes(), b"close"))
         }
         _ => false,
     };
@@ -251,4 +304,3 @@ fn worth_finishing(progress: &Progress, unsent: u64) -> bool {
 fn wrong_length(message: String) -> Error {
     Error::new(ErrorKind::LocalProtocolError, message).in_phase(Phase::Send)
 }
-

@@ -47,7 +47,11 @@ impl Window {
     fn new(first: &[u8]) -> Self {
         let mut buffer = vec![0; FIRST_READ.max(2 * first.len())];
         buffer[..first.len()].copy_from_slice(first);
-        Window { buffer, start: 0, end: first.len() }
+        Window {
+            buffer,
+            start: 0,
+            end: first.len(),
+        }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -93,7 +97,15 @@ enum Found {
 
 impl WireBody {
     pub(crate) fn new(lease: Lease, reader: BodyReader, waits: Waits) -> Self {
-        WireBody { lease: Some(lease), reader, found: 0, waits, window: None, read_size: FIRST_READ, trailers: None }
+        WireBody {
+            lease: Some(lease),
+            reader,
+            found: 0,
+            waits,
+            window: None,
+            read_size: FIRST_READ,
+            trailers: None,
+        }
     }
 
     /// The payload bytes still to come, where they are announced.
@@ -107,7 +119,9 @@ impl WireBody {
 
     /// Takes the whole body at once if all of it is here; the connection goes back to its pool then.
     pub(crate) fn take_if_complete(&mut self) -> Result<Option<Bytes>> {
-        let Some(connection) = self.lease.as_mut().and_then(Lease::connection) else { return Ok(None) };
+        let Some(connection) = self.lease.as_mut().and_then(Lease::connection) else {
+            return Ok(None);
+        };
         match self.reader.remaining() {
             Some(0) => {
                 self.find()?;
@@ -122,9 +136,16 @@ impl WireBody {
     }
 
     fn connection(&mut self) -> Result<&mut Connection> {
-        self.lease.as_mut().and_then(Lease::connection).ok_or_else(|| {
-            Error::new(ErrorKind::StreamClosed, "the response was closed before its body was read").in_phase(Phase::ReceiveBody)
-        })
+        self.lease
+            .as_mut()
+            .and_then(Lease::connection)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::StreamClosed,
+                    "the response was closed before its body was read",
+                )
+                .in_phase(Phase::ReceiveBody)
+            })
     }
 
     /// Looks for payload in what has been received, past framing; ends the exchange where the body ends.
@@ -137,7 +158,10 @@ impl WireBody {
             return Ok(Found::Done);
         }
         loop {
-            let step = match (&self.window, self.lease.as_mut().and_then(Lease::connection)) {
+            let step = match (
+                &self.window,
+                self.lease.as_mut().and_then(Lease::connection),
+            ) {
                 (Some(window), _) => self.reader.step(window.bytes()),
                 (None, Some(connection)) => self.reader.step(&connection.received),
                 (None, None) => return self.connection().map(|_| Found::Done),
@@ -168,7 +192,10 @@ impl WireBody {
     }
 
     fn skip(&mut self, bytes: usize) {
-        match (&mut self.window, self.lease.as_mut().and_then(Lease::connection)) {
+        match (
+            &mut self.window,
+            self.lease.as_mut().and_then(Lease::connection),
+        ) {
             (Some(window), _) => window.start += bytes,
             (None, Some(connection)) => connection.received.advance(bytes),
             (None, None) => {}
@@ -186,7 +213,10 @@ impl WireBody {
 
     /// The first `length` bytes held, without taking them.
     fn held(&mut self, length: usize) -> &[u8] {
-        match (&self.window, self.lease.as_mut().and_then(Lease::connection)) {
+        match (
+            &self.window,
+            self.lease.as_mut().and_then(Lease::connection),
+        ) {
             (Some(window), _) => &window.bytes()[..length],
             (None, Some(connection)) => &connection.received[..length],
             (None, None) => &[],
@@ -195,7 +225,10 @@ impl WireBody {
 
     /// Takes found payload as bytes of its own.
     fn split(&mut self, length: usize) -> Bytes {
-        let bytes = match (&self.window, self.lease.as_mut().and_then(Lease::connection)) {
+        let bytes = match (
+            &self.window,
+            self.lease.as_mut().and_then(Lease::connection),
+        ) {
             (None, Some(connection)) => {
                 let bytes = connection.received.split_to(length).freeze();
                 self.found -= length;
@@ -268,7 +301,10 @@ impl WireBody {
     }
 
     fn nothing_held(&mut self) -> bool {
-        match (&self.window, self.lease.as_mut().and_then(Lease::connection)) {
+        match (
+            &self.window,
+            self.lease.as_mut().and_then(Lease::connection),
+        ) {
             (Some(window), _) => window.bytes().is_empty(),
             (None, Some(connection)) => connection.received.is_empty(),
             (None, None) => true,
@@ -304,7 +340,11 @@ impl WireBody {
             if self.nothing_held() && self.reads_directly() {
                 let size = self.reader.bulk().min(buffer.len() as u64) as usize;
                 let wait = self.waits.read();
-                let result = self.connection()?.stream.read(&mut buffer[..size], wait).await;
+                let result = self
+                    .connection()?
+                    .stream
+                    .read(&mut buffer[..size], wait)
+                    .await;
                 match result {
                     Ok(0) => self.ended()?,
                     Ok(received) => {
@@ -361,7 +401,12 @@ impl WireBody {
         let result = match (&mut window, self.connection()) {
             (_, Err(error)) => return Err(error),
             (Some(window), Ok(connection)) => connection.stream.read(window.room(), wait).await,
-            (None, Ok(connection)) => connection.stream.read_more(&mut connection.received, HEAD_READ, wait).await,
+            (None, Ok(connection)) => {
+                connection
+                    .stream
+                    .read_more(&mut connection.received, HEAD_READ, wait)
+                    .await
+            }
         };
         if let (Some(window), Ok(received)) = (&mut window, &result) {
             window.received(*received);

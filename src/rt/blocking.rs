@@ -62,13 +62,17 @@ pub(crate) struct Ready {
 
 impl Stream {
     fn new(socket: Socket) -> Self {
-        Stream { socket, receive_timeout: None }
+        Stream {
+            socket,
+            receive_timeout: None,
+        }
     }
 
     /// Connects to a Unix socket.
     #[cfg(unix)]
     pub(crate) fn connect_unix(path: &std::path::Path, _wait: Wait) -> io::Result<Stream> {
-        std::os::unix::net::UnixStream::connect(path).map(|socket| Stream::new(Socket::Unix(socket)))
+        std::os::unix::net::UnixStream::connect(path)
+            .map(|socket| Stream::new(Socket::Unix(socket)))
     }
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
@@ -88,14 +92,21 @@ impl Stream {
         loop {
             match each!(&mut self.socket, s => s.read(buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
                 other => return other,
             }
         }
     }
 
     /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
-    pub(crate) fn read_more(&mut self, buffer: &mut BytesMut, most: usize, wait: Wait) -> io::Result<usize> {
+    pub(crate) fn read_more(
+        &mut self,
+        buffer: &mut BytesMut,
+        most: usize,
+        wait: Wait,
+    ) -> io::Result<usize> {
         let held = buffer.len();
         buffer.resize(held + most, 0);
         let result = self.read(&mut buffer[held..], wait);
@@ -131,7 +142,8 @@ impl Stream {
     /// Receives what is there now.
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT)) {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT))
+            {
                 Ok((received, _)) => return Ok(received),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -142,7 +154,8 @@ impl Stream {
     /// Sends what goes out now.
     pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match each!(&self.socket, s => rustix::net::send(s, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)) {
+            match each!(&self.socket, s => rustix::net::send(s, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
+            {
                 Err(rustix::io::Errno::INTR) => {}
                 other => return Ok(other?),
             }
@@ -153,7 +166,8 @@ impl Stream {
     pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut control = rustix::net::SendAncillaryBuffer::default();
         loop {
-            match each!(&self.socket, s => rustix::net::sendmsg(s, pieces, &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)) {
+            match each!(&self.socket, s => rustix::net::sendmsg(s, pieces, &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
+            {
                 Err(rustix::io::Errno::INTR) => {}
                 other => return Ok(other?),
             }
@@ -178,7 +192,8 @@ impl Stream {
     pub(crate) fn is_silent(&self) -> bool {
         let mut byte = [0u8; 1];
         loop {
-            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT)) {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
+            {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return true,
                 // The end, an error, or bytes that would answer the next request.
@@ -187,7 +202,12 @@ impl Stream {
         }
     }
 
-    fn poll_then<R>(&mut self, wait: Wait, interest: PollFlags, mut act: impl FnMut(&mut Stream) -> io::Result<R>) -> io::Result<R> {
+    fn poll_then<R>(
+        &mut self,
+        wait: Wait,
+        interest: PollFlags,
+        mut act: impl FnMut(&mut Stream) -> io::Result<R>,
+    ) -> io::Result<R> {
         let deadline = wait.deadline(Instant::now());
         loop {
             match act(self) {
@@ -268,13 +288,19 @@ impl Event {
         let mut happened = self.happened.lock().unwrap_or_else(PoisonError::into_inner);
         while !*happened {
             happened = match deadline {
-                None => self.changed.wait(happened).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .changed
+                    .wait(happened)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return false;
                     }
-                    self.changed.wait_timeout(happened, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.changed
+                        .wait_timeout(happened, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
                 }
             };
         }
@@ -288,7 +314,10 @@ pub(crate) fn sleep_until(deadline: Instant) {
 }
 
 /// Polls a future on this thread until it is done; `None`: the deadline came first.
-pub(crate) fn drive<T>(mut future: Pin<Box<dyn Future<Output = T> + Send>>, deadline: Option<Instant>) -> Option<T> {
+pub(crate) fn drive<T>(
+    mut future: Pin<Box<dyn Future<Output = T> + Send>>,
+    deadline: Option<Instant>,
+) -> Option<T> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -339,21 +368,29 @@ pub(crate) struct BodyReader {
 
 impl BodyReader {
     pub(crate) fn new(source: ReadSource) -> Self {
-        BodyReader { source, buffer: Vec::new() }
+        BodyReader {
+            source,
+            buffer: Vec::new(),
+        }
     }
 
     /// Reads the next piece; empty at the end.
     pub(crate) fn next(&mut self) -> io::Result<&[u8]> {
         match &mut self.source {
             ReadSource::File(file) => file.read_next(&mut self.buffer)?,
-            ReadSource::Reader(reader) => read_some(&mut **crate::body::unlocked(reader), &mut self.buffer)?,
+            ReadSource::Reader(reader) => {
+                read_some(&mut **crate::body::unlocked(reader), &mut self.buffer)?
+            }
         }
         Ok(&self.buffer)
     }
 }
 
 /// A stream has no place in the blocking client.
-pub(crate) fn next_item(_stream: &mut Mutex<ByteStream>, _deadline: Option<Instant>) -> Result<Option<Bytes>> {
+pub(crate) fn next_item(
+    _stream: &mut Mutex<ByteStream>,
+    _deadline: Option<Instant>,
+) -> Result<Option<Bytes>> {
     Err(Error::new(
         ErrorKind::LocalProtocolError,
         "the blocking client cannot send an async stream: give it a reader (`Body::from_reader`), or use `AsyncClient`",

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Mutex;
@@ -56,7 +56,10 @@ pub(crate) struct Ready {
 
 impl Stream {
     fn new(socket: Socket) -> Self {
-        Stream { socket, timer: Timer::default() }
+        Stream {
+            socket,
+            timer: Timer::default(),
+        }
     }
 
     /// Connects to a Unix socket.
@@ -88,7 +91,12 @@ impl Stream {
     }
 
     /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
-    pub(crate) async fn read_more(&mut self, buffer: &mut BytesMut, most: usize, wait: Wait) -> io::Result<usize> {
+    pub(crate) async fn read_more(
+        &mut self,
+        buffer: &mut BytesMut,
+        most: usize,
+        wait: Wait,
+    ) -> io::Result<usize> {
         let held = buffer.len();
         buffer.resize(held + most, 0);
         let result = self.read(&mut buffer[held..], wait).await;
@@ -97,14 +105,19 @@ impl Stream {
     }
 
     /// Receives into the spare capacity of `buffer`; 0 is the end.
-    pub(crate) async fn read_spare(&mut self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
+    pub(crate) async fn read_spare(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        wait: Wait,
+    ) -> io::Result<usize> {
         let Stream { socket, timer } = self;
         let most = buffer.capacity() - buffer.len();
         let mut limited = bytes::BufMut::limit(buffer, most);
         timer
-            .limit(wait, |cx| {
-                each!(&mut *socket, s => pin!(s.read_buf(&mut limited)).poll(cx))
-            })
+            .limit(
+                wait,
+                |cx| each!(&mut *socket, s => pin!(s.read_buf(&mut limited)).poll(cx)),
+            )
             .await
     }
 
@@ -147,7 +160,8 @@ impl Stream {
     pub(crate) fn is_silent(&self) -> bool {
         let mut byte = [0u8; 1];
         loop {
-            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT)) {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
+            {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return true,
                 _ => return false,
@@ -187,7 +201,11 @@ struct Timer {
 
 impl Timer {
     /// Polls until it is ready or the wait is over.
-    async fn limit<T>(&mut self, wait: Wait, mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
+    async fn limit<T>(
+        &mut self,
+        wait: Wait,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
         let mut deadline = None;
         poll_fn(move |cx| {
             if let Poll::Ready(done) = poll(cx) {
@@ -199,7 +217,9 @@ impl Timer {
             // The clock is asked only when there is something to wait for.
             let deadline = *deadline.get_or_insert_with(|| wait.deadline(Instant::now()));
             match deadline {
-                Some(deadline) => self.poll_deadline(deadline, cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+                Some(deadline) => self
+                    .poll_deadline(deadline, cx)
+                    .map(|()| Err(io::ErrorKind::TimedOut.into())),
                 None => Poll::Pending,
             }
         })
@@ -209,7 +229,9 @@ impl Timer {
     /// Ready once `deadline` is past. A timer set for an earlier moment is left to fire, and set anew then.
     fn poll_deadline(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = tokio::time::Instant::from_std(deadline);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }
@@ -227,7 +249,9 @@ impl Timer {
 async fn before<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> io::Result<T> {
     match deadline {
         None => Ok(future.await),
-        Some(deadline) => tokio::time::timeout_at(deadline.into(), future).await.map_err(|_| io::ErrorKind::TimedOut.into()),
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), future)
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut.into()),
     }
 }
 
@@ -254,17 +278,26 @@ pub(crate) async fn sleep_until(deadline: Instant) {
 }
 
 /// Awaits a future; `None`: the deadline came first.
-pub(crate) async fn drive<T>(future: Pin<Box<dyn Future<Output = T> + Send>>, deadline: Option<Instant>) -> Option<T> {
+pub(crate) async fn drive<T>(
+    future: Pin<Box<dyn Future<Output = T> + Send>>,
+    deadline: Option<Instant>,
+) -> Option<T> {
     before(deadline, future).await.ok()
 }
 
 /// Looks up a host's addresses on tokio's blocking threads.
 pub(crate) async fn resolve(host: &str, deadline: Option<Instant>) -> io::Result<Vec<SocketAddr>> {
-    before(deadline, tokio::net::lookup_host((host, 0))).await?.map(Iterator::collect)
+    before(deadline, tokio::net::lookup_host((host, 0)))
+        .await?
+        .map(Iterator::collect)
 }
 
 /// Connects to the first address that answers; a silent one is joined by the next after [`ATTEMPT_DELAY`].
-pub(crate) async fn connect(addresses: &[SocketAddr], options: &DialOptions, deadline: Option<Instant>) -> io::Result<Stream> {
+pub(crate) async fn connect(
+    addresses: &[SocketAddr],
+    options: &DialOptions,
+    deadline: Option<Instant>,
+) -> io::Result<Stream> {
     let socket = match addresses {
         [only] => before(deadline, begin(*only, options)).await??,
         _ => before(deadline, race(addresses, options)).await??,
@@ -280,7 +313,8 @@ pub(crate) async fn connect(addresses: &[SocketAddr], options: &DialOptions, dea
 
 async fn race(addresses: &[SocketAddr], options: &DialOptions) -> io::Result<TcpStream> {
     let mut untried = addresses.iter();
-    let mut pending: Vec<Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send + '_>>> = Vec::new();
+    let mut pending: Vec<Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send + '_>>> =
+        Vec::new();
     let mut delay = pin!(tokio::time::sleep(Duration::ZERO));
     let mut last_error = None;
     poll_fn(move |cx| {
@@ -305,10 +339,14 @@ async fn race(addresses: &[SocketAddr], options: &DialOptions) -> io::Result<Tcp
             match untried.next() {
                 Some(address) => {
                     pending.push(Box::pin(begin(*address, options)));
-                    delay.as_mut().reset(tokio::time::Instant::now() + ATTEMPT_DELAY);
+                    delay
+                        .as_mut()
+                        .reset(tokio::time::Instant::now() + ATTEMPT_DELAY);
                 }
                 None if pending.is_empty() => {
-                    return Poll::Ready(Err(last_error.take().unwrap_or_else(|| io::Error::other("the host has no address"))));
+                    return Poll::Ready(Err(last_error
+                        .take()
+                        .unwrap_or_else(|| io::Error::other("the host has no address"))));
                 }
                 None => return Poll::Pending,
             }
@@ -318,7 +356,11 @@ async fn race(addresses: &[SocketAddr], options: &DialOptions) -> io::Result<Tcp
 }
 
 async fn begin(address: SocketAddr, options: &DialOptions) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     if let Some(local) = options.local_address {
         socket.bind(SocketAddr::new(local, 0))?;
     }
@@ -354,7 +396,9 @@ impl<T> Pending<T> {
 
     /// Polls what was begun.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let Some(future) = &mut self.future else { return Poll::Ready(None) };
+        let Some(future) = &mut self.future else {
+            return Poll::Ready(None);
+        };
         let value = ready!(unlocked(future).as_mut().poll(cx));
         self.future = None;
         Poll::Ready(Some(value))
@@ -375,7 +419,10 @@ pub(crate) struct BodyReader {
 
 impl BodyReader {
     pub(crate) fn new(source: ReadSource) -> Self {
-        BodyReader { state: Some((source, Vec::new())), piece: Vec::new() }
+        BodyReader {
+            state: Some((source, Vec::new())),
+            piece: Vec::new(),
+        }
     }
 
     /// Reads the next piece; empty at the end.
@@ -399,7 +446,10 @@ impl BodyReader {
 }
 
 /// The next piece of a stream body.
-pub(crate) async fn next_item(stream: &mut Mutex<ByteStream>, deadline: Option<Instant>) -> Result<Option<Bytes>> {
+pub(crate) async fn next_item(
+    stream: &mut Mutex<ByteStream>,
+    deadline: Option<Instant>,
+) -> Result<Option<Bytes>> {
     let next = poll_fn(|cx| unlocked(stream).as_mut().poll_next(cx));
     match before(deadline, next).await {
         Ok(item) => item.transpose().map_err(stream_failed),

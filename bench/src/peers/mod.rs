@@ -4,9 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-#[cfg(feature = "dimorph-peer")]
 mod dimorph_async;
-#[cfg(feature = "dimorph-peer")]
 mod dimorph_blocking;
 mod hyper_connection;
 mod hyper_util;
@@ -23,9 +21,7 @@ pub(crate) const FLOOR: &str = "floor";
 /// Every peer in the order of the table.
 pub(crate) const NAMES: &[&str] = &[
     FLOOR,
-    #[cfg(feature = "dimorph-peer")]
     "dimorph",
-    #[cfg(feature = "dimorph-peer")]
     "dimorph-async",
     "ureq",
     "hyper",
@@ -93,9 +89,7 @@ impl std::error::Error for NotOffered {}
 pub(crate) fn make(name: &str, setup: &Setup) -> Done<Box<dyn Peer>> {
     Ok(match name {
         FLOOR => Box::new(Floor::new(setup)),
-        #[cfg(feature = "dimorph-peer")]
         "dimorph" => Box::new(dimorph_blocking::Blocking::new(setup)?),
-        #[cfg(feature = "dimorph-peer")]
         "dimorph-async" => Box::new(dimorph_async::Async::new(setup)?),
         "ureq" => Box::new(ureq_agent::Ureq::new(setup)?),
         "hyper" => Box::new(hyper_connection::Hyper::new(setup)?),

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, BytesMut};
 use serde_json::Value;
 
-use super::{BodyReader, CloseReason, Exchange, H1Error, H1ErrorClass, H1Limits, Received, Step};
+use super::state::CloseReason;
+use super::{BodyReader, Exchange, H1Error, H1ErrorClass, H1Limits, Received, Step};
 
 #[test]
 fn each_row_of_the_corpus_ends_as_expected_however_it_is_cut() {

@@ -31,25 +31,11 @@ pub(crate) enum Framing {
 
 /// Decides how the body of `head`, the answer to `method`, is delimited.
 ///
-/// `upgrade`: the request asked for one.
+/// `upgrade`: the request asked for one. `transfer_encoding`: the head has that field.
 ///
 /// # Errors
 ///
 /// The head says nothing that can be believed, or an upgrade nobody asked for.
-pub(crate) fn response_framing(
-    method: &Method,
-    upgrade: bool,
-    head: &ResponseHead,
-) -> Result<Framing, H1Error> {
-    framing(
-        method,
-        upgrade,
-        head,
-        head.headers.contains_key(TRANSFER_ENCODING),
-    )
-}
-
-/// As [`response_framing`], for one who knows whether there is a transfer-encoding.
 pub(super) fn framing(
     method: &Method,
     upgrade: bool,
@@ -218,7 +204,12 @@ mod tests {
             .read(&mut BytesMut::from(bytes.as_bytes()), &H1Limits::default())
             .expect("a good head")
             .expect("a whole head");
-        response_framing(&method.parse().expect("a method"), upgrade, &head)
+        framing(
+            &method.parse().expect("a method"),
+            upgrade,
+            &head,
+            head.headers.contains_key(TRANSFER_ENCODING),
+        )
     }
 
     #[test]

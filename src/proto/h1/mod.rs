@@ -59,8 +59,11 @@ mod write;
 
 pub(crate) use body::{BodyReader, Step};
 pub(crate) use error::{H1Error, H1ErrorClass};
-pub(crate) use framing::{Framing, response_framing};
+pub(crate) use framing::Framing;
 pub(crate) use head::{HeadReader, ResponseHead};
 pub(crate) use limits::H1Limits;
-pub(crate) use state::{CloseReason, Exchange, Received};
-pub(crate) use write::*;
+pub(crate) use state::{Exchange, Received};
+pub(crate) use write::{
+    RequestFraming, TargetForm, asks_for_upgrade, expects_continue, request_framing,
+    write_chunk_size, write_head,
+};

@@ -34,7 +34,9 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 pub(crate) enum Received {
     /// A 1xx response; the final one is still to come.
-    Informational(ResponseHead),
+    Informational(
+        #[cfg_attr(not(test), expect(dead_code, reason = "they are skipped"))] ResponseHead,
+    ),
     /// The response, and the reader for its body. Status 101, and 2xx to CONNECT, come with a body
     /// that is done: the bytes after the head belong to the new protocol.
     Final(ResponseHead, BodyReader),

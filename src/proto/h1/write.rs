@@ -34,14 +34,22 @@ pub(crate) enum WriteError {
 }
 
 /// Decides how the body is delimited: by the user's fields where set, else by its length (RFC 9112 section 6).
-pub(crate) fn request_framing(method: &Method, version: Version, headers: &RequestHeaders, length: Option<u64>) -> Result<RequestFraming, WriteError> {
+pub(crate) fn request_framing(
+    method: &Method,
+    version: Version,
+    headers: &RequestHeaders,
+    length: Option<u64>,
+) -> Result<RequestFraming, WriteError> {
     if !matches!(version, Version::HTTP_10 | Version::HTTP_11) {
         return Err(WriteError::BadVersion(version));
     }
     if let Some(name) = headers.padded_value() {
         return Err(WriteError::PaddedValue(name.as_str().to_owned()));
     }
-    let framing = match (headers.contains(&TRANSFER_ENCODING), headers.contains(&CONTENT_LENGTH)) {
+    let framing = match (
+        headers.contains(&TRANSFER_ENCODING),
+        headers.contains(&CONTENT_LENGTH),
+    ) {
         (true, true) => return Err(WriteError::LengthAndEncoding),
         (true, false) => chunked_as_told(headers.map())?,
         (false, true) => length_as_told(headers.map(), length)?,
@@ -66,7 +74,9 @@ fn announces_empty_body(method: &Method) -> bool {
 fn chunked_as_told(headers: &HeaderMap) -> Result<RequestFraming, WriteError> {
     let mut values = headers.get_all(TRANSFER_ENCODING).iter();
     match (values.next(), values.next()) {
-        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(RequestFraming::Chunked),
+        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            Ok(RequestFraming::Chunked)
+        }
         (value, _) => {
             let shown = value.map_or_else(String::new, |v| v.as_bytes().escape_ascii().to_string());
             Err(WriteError::BadEncoding(shown))
@@ -78,15 +88,22 @@ fn length_as_told(headers: &HeaderMap, actual: Option<u64>) -> Result<RequestFra
     let mut announced = None;
     for value in headers.get_all(CONTENT_LENGTH) {
         let bad = || WriteError::BadLength(value.as_bytes().escape_ascii().to_string());
-        let digits = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
-        let number = digits.and_then(|text| text.parse::<u64>().ok()).ok_or_else(bad)?;
+        let digits = value
+            .to_str()
+            .ok()
+            .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+        let number = digits
+            .and_then(|text| text.parse::<u64>().ok())
+            .ok_or_else(bad)?;
         if announced.is_some_and(|previous| previous != number) {
             return Err(bad());
         }
         announced = Some(number);
     }
     match (announced, actual) {
-        (Some(announced), Some(actual)) if announced != actual => Err(WriteError::LengthMismatch { announced, actual }),
+        (Some(announced), Some(actual)) if announced != actual => {
+            Err(WriteError::LengthMismatch { announced, actual })
+        }
         (Some(announced), _) => Ok(RequestFraming::Length(announced)),
         (None, _) => Err(WriteError::BadLength(String::new())),
     }
@@ -106,12 +123,25 @@ pub(crate) enum TargetForm<'a> {
 }
 
 /// Writes a whole head, Host first, then the request's fields in their order, with the framing field before `content-type`, or at the end.
-pub(crate) fn write_head(out: &mut Vec<u8>, method: &Method, target: TargetForm<'_>, version: Version, authority: &str, headers: &RequestHeaders, framing: RequestFraming) {
+pub(crate) fn write_head(
+    out: &mut Vec<u8>,
+    method: &Method,
+    target: TargetForm<'_>,
+    version: Version,
+    authority: &str,
+    headers: &RequestHeaders,
+    framing: RequestFraming,
+) {
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
-    let (TargetForm::Origin(text) | TargetForm::Absolute(text) | TargetForm::Authority(text)) = target;
+    let (TargetForm::Origin(text) | TargetForm::Absolute(text) | TargetForm::Authority(text)) =
+        target;
     out.extend_from_slice(text.as_bytes());
-    out.extend_from_slice(if version == Version::HTTP_10 { b" HTTP/1.0\r\nHost: " } else { b" HTTP/1.1\r\nHost: " });
+    out.extend_from_slice(if version == Version::HTTP_10 {
+        b" HTTP/1.0\r\nHost: "
+    } else {
+        b" HTTP/1.1\r\nHost: "
+    });
     match headers.get(&HOST) {
         Some(host) => out.extend_from_slice(host.as_bytes()),
         None => out.extend_from_slice(authority.as_bytes()),
@@ -166,12 +196,18 @@ pub(crate) fn write_chunk_size(out: &mut Vec<u8>, size: usize) {
 /// Tells whether the request asks to change the protocol of its connection (RFC 9110 section 7.8).
 pub(crate) fn asks_for_upgrade(headers: &RequestHeaders) -> bool {
     headers.own_contains(&http::header::UPGRADE)
-        && headers.map().get_all(http::header::CONNECTION).iter().any(|value| has_token(value.as_bytes(), b"upgrade"))
+        && headers
+            .map()
+            .get_all(http::header::CONNECTION)
+            .iter()
+            .any(|value| has_token(value.as_bytes(), b"upgrade"))
 }
 
 /// Tells whether the request wants to hear `100 Continue` before it sends its body (RFC 9110 section 10.1.1).
 pub(crate) fn expects_continue(headers: &RequestHeaders) -> bool {
-    headers.get(&http::header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    headers
+        .get(&http::header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 #[cfg(test)]
@@ -182,7 +218,9 @@ mod tests {
     fn headers(fields: &[(&'static str, &'static str)]) -> RequestHeaders {
         let mut headers = RequestHeaders::default();
         for (name, value) in fields {
-            headers.own_mut().append(*name, HeaderValue::from_static(value));
+            headers
+                .own_mut()
+                .append(*name, HeaderValue::from_static(value));
         }
         headers
     }
@@ -190,18 +228,53 @@ mod tests {
     #[test]
     fn framing_follows_the_user_then_the_body() {
         use RequestFraming::*;
-        type Row = (Method, &'static [(&'static str, &'static str)], Option<u64>, Result<RequestFraming, &'static str>);
+        type Row = (
+            Method,
+            &'static [(&'static str, &'static str)],
+            Option<u64>,
+            Result<RequestFraming, &'static str>,
+        );
         let cases: &[Row] = &[
             (Method::GET, &[], Some(0), Ok(Absent)),
             (Method::POST, &[], Some(0), Ok(Length(0))),
             (Method::POST, &[], Some(5), Ok(Length(5))),
             (Method::POST, &[], None, Ok(Chunked)),
-            (Method::POST, &[("transfer-encoding", "Chunked")], Some(5), Ok(Chunked)),
-            (Method::POST, &[("content-length", "5")], None, Ok(Length(5))),
-            (Method::POST, &[("content-length", "4")], Some(5), Err("has 5 bytes")),
-            (Method::POST, &[("content-length", "+5")], Some(5), Err("not a number")),
-            (Method::POST, &[("content-length", "5"), ("transfer-encoding", "chunked")], Some(5), Err("both")),
-            (Method::POST, &[("transfer-encoding", "gzip, chunked")], Some(5), Err("gzip")),
+            (
+                Method::POST,
+                &[("transfer-encoding", "Chunked")],
+                Some(5),
+                Ok(Chunked),
+            ),
+            (
+                Method::POST,
+                &[("content-length", "5")],
+                None,
+                Ok(Length(5)),
+            ),
+            (
+                Method::POST,
+                &[("content-length", "4")],
+                Some(5),
+                Err("has 5 bytes"),
+            ),
+            (
+                Method::POST,
+                &[("content-length", "+5")],
+                Some(5),
+                Err("not a number"),
+            ),
+            (
+                Method::POST,
+                &[("content-length", "5"), ("transfer-encoding", "chunked")],
+                Some(5),
+                Err("both"),
+            ),
+            (
+                Method::POST,
+                &[("transfer-encoding", "gzip, chunked")],
+                Some(5),
+                Err("gzip"),
+            ),
             (Method::GET, &[("x-a", " a ")], Some(0), Err("white space")),
         ];
         for (method, fields, length, expected) in cases {
@@ -217,13 +290,30 @@ mod tests {
     #[test]
     fn heads_are_written_for_each_kind_of_peer() {
         let cases = [
-            (TargetForm::Origin("/p?q"), "GET /p?q HTTP/1.1\r\nHost: h.test:81\r\nX-A: b\r\nContent-Length: 12\r\n\r\n"),
-            (TargetForm::Absolute("http://h.test:81/p?q"), "GET http://h.test:81/p?q HTTP/1.1\r\nHost: h.test:81\r\nX-A: b\r\nContent-Length: 12\r\n\r\n"),
-            (TargetForm::Authority("[::1]:443"), "GET [::1]:443 HTTP/1.1\r\nHost: h.test:81\r\nX-A: b\r\nContent-Length: 12\r\n\r\n"),
+            (
+                TargetForm::Origin("/p?q"),
+                "GET /p?q HTTP/1.1\r\nHost: h.test:81\r\nX-A: b\r\nContent-Length: 12\r\n\r\n",
+            ),
+            (
+                TargetForm::Absolute("http://h.test:81/p?q"),
+                "GET http://h.test:81/p?q HTTP/1.1\r\nHost: h.test:81\r\nX-A: b\r\nContent-Length: 12\r\n\r\n",
+            ),
+            (
+                TargetForm::Authority("[::1]:443"),
+                "GET [::1]:443 HTTP/1.1\r\nHost: h.test:81\r\nX-A: b\r\nContent-Length: 12\r\n\r\n",
+            ),
         ];
         for (target, expected) in cases {
             let mut out = Vec::new();
-            write_head(&mut out, &Method::GET, target, Version::HTTP_11, "h.test:81", &headers(&[("x-a", "b")]), RequestFraming::Length(12));
+            write_head(
+                &mut out,
+                &Method::GET,
+                target,
+                Version::HTTP_11,
+                "h.test:81",
+                &headers(&[("x-a", "b")]),
+                RequestFraming::Length(12),
+            );
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }

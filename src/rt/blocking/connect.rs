@@ -11,7 +11,11 @@ use super::{Socket, Stream, poll_many};
 use crate::dial::{ATTEMPT_DELAY, DialOptions};
 
 /// Connects to the first address that answers; a silent one is joined by the next after [`ATTEMPT_DELAY`].
-pub(crate) fn connect(addresses: &[SocketAddr], options: &DialOptions, deadline: Option<Instant>) -> io::Result<Stream> {
+pub(crate) fn connect(
+    addresses: &[SocketAddr],
+    options: &DialOptions,
+    deadline: Option<Instant>,
+) -> io::Result<Stream> {
     let mut untried = addresses.iter();
     let mut pending: Vec<RawSocket> = Vec::new();
     let mut next_attempt = Instant::now();
@@ -28,10 +32,16 @@ pub(crate) fn connect(addresses: &[SocketAddr], options: &DialOptions, deadline:
                 continue;
             }
             if pending.is_empty() {
-                return Err(last_error.unwrap_or_else(|| io::Error::other("the host has no address")));
+                return Err(
+                    last_error.unwrap_or_else(|| io::Error::other("the host has no address"))
+                );
             }
         }
-        let wake = if untried.len() == 0 { deadline } else { Some(deadline.map_or(next_attempt, |d| d.min(next_attempt))) };
+        let wake = if untried.len() == 0 {
+            deadline
+        } else {
+            Some(deadline.map_or(next_attempt, |d| d.min(next_attempt)))
+        };
         let ready = wait_any(&pending, wake);
         match ready {
             Ok(index) => {
@@ -55,20 +65,34 @@ pub(crate) fn connect(addresses: &[SocketAddr], options: &DialOptions, deadline:
 }
 
 fn wait_any(pending: &[RawSocket], deadline: Option<Instant>) -> io::Result<usize> {
-    let mut fds: Vec<PollFd<'_>> = pending.iter().map(|socket| PollFd::new(socket, PollFlags::OUT)).collect();
+    let mut fds: Vec<PollFd<'_>> = pending
+        .iter()
+        .map(|socket| PollFd::new(socket, PollFlags::OUT))
+        .collect();
     poll_many(&mut fds, deadline)?;
-    Ok(fds.iter().position(|fd| !fd.revents().is_empty()).unwrap_or(0))
+    Ok(fds
+        .iter()
+        .position(|fd| !fd.revents().is_empty())
+        .unwrap_or(0))
 }
 
 /// Starts connecting; `true`: it was done at once, as on loopback.
 fn begin(address: SocketAddr, options: &DialOptions) -> io::Result<(RawSocket, bool)> {
-    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    let socket = RawSocket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
     if let Some(local) = options.local_address {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
     match socket.connect(&SockAddr::from(address)) {
         Ok(()) => Ok((socket, true)),
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Ok((socket, false)),
+        Err(error)
+            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
+        {
+            Ok((socket, false))
+        }
         Err(error) => Err(error),
     }
 }

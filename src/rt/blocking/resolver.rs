@@ -14,7 +14,14 @@ use super::Event;
 const MOST_THREADS: usize = 4;
 const IDLE: Duration = Duration::from_secs(5);
 
-static POOL: Resolver = Resolver { state: Mutex::new(State { jobs: VecDeque::new(), threads: 0, idle: 0 }), changed: Condvar::new() };
+static POOL: Resolver = Resolver {
+    state: Mutex::new(State {
+        jobs: VecDeque::new(),
+        threads: 0,
+        idle: 0,
+    }),
+    changed: Condvar::new(),
+};
 
 struct Resolver {
     state: Mutex<State>,
@@ -35,13 +42,25 @@ struct Job {
 
 /// Looks up a host's addresses; the wait for a free thread counts against the deadline.
 pub(crate) fn resolve(host: &str, deadline: Option<Instant>) -> io::Result<Vec<SocketAddr>> {
-    let job = Arc::new(Job { host: host.to_owned(), answer: Mutex::new(None), done: Event::default() });
+    let job = Arc::new(Job {
+        host: host.to_owned(),
+        answer: Mutex::new(None),
+        done: Event::default(),
+    });
     POOL.submit(job.clone())?;
     if !job.done.wait(deadline) {
         return Err(io::ErrorKind::TimedOut.into());
     }
-    let answer = job.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-    answer.unwrap_or_else(|| Err(io::Error::other("the resolver thread ended without an answer")))
+    let answer = job
+        .answer
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    answer.unwrap_or_else(|| {
+        Err(io::Error::other(
+            "the resolver thread ended without an answer",
+        ))
+    })
 }
 
 impl Resolver {
@@ -56,7 +75,10 @@ impl Resolver {
             self.changed.notify_one();
             return Ok(());
         }
-        let spawned = std::thread::Builder::new().name("dimorph-resolver".to_owned()).stack_size(256 * 1024).spawn(|| self.work());
+        let spawned = std::thread::Builder::new()
+            .name("dimorph-resolver".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(|| self.work());
         match spawned {
             Ok(_) => state.threads += 1,
             // Whoever is there already will come to it.
@@ -76,7 +98,9 @@ impl Resolver {
                 drop(state);
                 // A count above one: the caller still waits.
                 if Arc::strong_count(&job) > 1 {
-                    let answer = (job.host.as_str(), 0).to_socket_addrs().map(Iterator::collect);
+                    let answer = (job.host.as_str(), 0)
+                        .to_socket_addrs()
+                        .map(Iterator::collect);
                     *job.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                     job.done.notify();
                 }
@@ -84,7 +108,10 @@ impl Resolver {
                 continue;
             }
             state.idle += 1;
-            let (after, waited) = self.changed.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let (after, waited) = self
+                .changed
+                .wait_timeout(state, IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
             state = after;
             state.idle -= 1;
             if waited.timed_out() && state.jobs.is_empty() {
@@ -103,7 +130,8 @@ mod tests {
     fn a_past_deadline_ends_the_wait_and_later_look_ups_work() {
         let timed_out = resolve("localhost", Some(Instant::now()));
         assert!(timed_out.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
-        let addresses = resolve("localhost", Some(Instant::now() + Duration::from_secs(20))).unwrap();
+        let addresses =
+            resolve("localhost", Some(Instant::now() + Duration::from_secs(20))).unwrap();
         assert!(addresses.iter().all(|address| address.ip().is_loopback()));
         assert!(POOL.lock().threads <= MOST_THREADS);
     }

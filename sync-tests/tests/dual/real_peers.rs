@@ -304,10 +304,8 @@ async fn nginx_closes_after_its_limit_of_requests_and_nobody_notices() {
     let Some(peer) = nginx() else { return };
     let client = client();
     for _ in 0..10 {
-        assert_eq!(
-            content(&client, peer.url("/thrice/hello.txt")).await,
-            b"hello"
-        );
+        let bytes = content(&client, peer.url("/thrice/hello.txt")).await;
+        assert_eq!(bytes, b"hello");
     }
     assert_eq!(client.pool_stats().opened, 4);
 }

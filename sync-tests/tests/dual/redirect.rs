@@ -341,7 +341,7 @@ async fn a_large_body_of_a_redirect_is_not_waited_for() {
 #[form_test]
 async fn a_policy_decides_about_each_redirect() {
     let server = Server::http(countdown);
-    let policy = |attempt: dimorph::redirect::Attempt<'_>| match attempt.url().path() {
+    let policy = |attempt: dimorph::Attempt<'_>| match attempt.url().path() {
         "/7" => attempt.stop(),
         "/3" => attempt.error("three is too near"),
         _ => {

@@ -149,7 +149,7 @@ fn facts(response: &Response) -> Value {
 /// A port that refuses until its listener opens; or one that refuses for good.
 #[dual]
 async fn retries(row: Value) -> Verdict {
-    let client = |n: usize| {
+    let client = |n: u32| {
         let timeout = Timeout::new(Duration::from_secs(4));
         builder().retries(n).timeout(timeout).build().unwrap()
     };
@@ -163,13 +163,13 @@ async fn retries(row: Value) -> Verdict {
             .collect();
         let address = refused();
         let (mut actual, mut expected) = (Vec::new(), Vec::new());
-        for n in 0..4 {
+        for n in 0..4u32 {
             let begun = Instant::now();
             let sent = client(n).get(format!("http://{address}/")).send().await;
             let kind = name(sent.unwrap_err().kind());
             let halves = (begun.elapsed().as_secs_f64() * 2.0).floor() / 2.0;
             actual.push(json!([n, kind, halves]));
-            expected.push(json!([n, "ConnectError", delays[..n].iter().sum::<f64>()]));
+            expected.push(json!([n, "ConnectError", delays[..n as usize].iter().sum::<f64>()]));
         }
         return Verdict {
             expected: json!(expected),
@@ -188,7 +188,7 @@ async fn retries(row: Value) -> Verdict {
         let _ =
             std::io::Write::write_all(&mut tcp, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     });
-    let retries = row["input"]["retries"].as_u64().unwrap() as usize;
+    let retries = row["input"]["retries"].as_u64().unwrap() as u32;
     let sent = client(retries)
         .get(format!("http://{address}/"))
         .send()

@@ -182,7 +182,7 @@ impl<C, W> PoolState<C, W> {
         }
         match self.granted.remove(&ticket) {
             Some(Grant::Connection(key, connection)) => {
-                self.release(key, Some(connection), now, effects)
+                self.release(key, Some(connection), now, effects);
             }
             Some(Grant::Slot(key)) => self.release(key, None, now, effects),
             None => {}

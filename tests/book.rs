@@ -1,5 +1,7 @@
 //! The book lists every page, and every page's snippets are mounted as documentation tests.
 
+#![allow(clippy::unwrap_used, reason = "a failing test should be loud")]
+
 use std::fs;
 use std::path::Path;
 

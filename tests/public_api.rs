@@ -3,6 +3,11 @@
 //! The lists come from rustdoc's JSON, so they are what a user sees, not what the source seems to say.
 //! `DIMORPH_RUSTDOC_JSON` names a file made before (with both features on); otherwise the test makes it.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the reason of a skipped test is printed"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,15 +20,17 @@ const FORMAT: std::ops::RangeInclusive<u64> = 45..=65;
 
 /// What may stand in one form alone: (form, how its entry starts, why).
 const DIFFERENCES: &[(&str, &str, &str)] = &[
-    (
-        "blocking",
-        "impl Read for ",
-        "a body is read with std's trait",
-    ),
+    ("blocking", "impl Read for ", "read with std's trait"),
     (
         "asynchronous",
         "impl AsyncRead for ",
-        "a body is read with tokio's trait",
+        "read with tokio's trait",
+    ),
+    ("blocking", "impl Write for ", "written with std's trait"),
+    (
+        "asynchronous",
+        "impl AsyncWrite for ",
+        "written with tokio's trait",
     ),
     (
         "blocking",
@@ -43,10 +50,13 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
 ];
 
 /// What has the same name in both forms and another signature: (entry, why).
-const SIGNATURES: &[(&str, &str)] = &[(
-    "Transport::send",
-    "an object-safe async method returns a BoxFuture",
-)];
+const SIGNATURES: &[(&str, &str)] = &[
+    (
+        "Transport::send",
+        "an object-safe async method returns a BoxFuture",
+    ),
+    ("Response::copy_to", "the writer is std's or tokio's"),
+];
 
 /// One form's public surface: each entry with its signature.
 type Surface = BTreeMap<String, String>;
@@ -201,10 +211,14 @@ fn collect(json: &Value, id: &Value, renamed: Option<&str>, out: &mut Surface) {
             let name = inner["name"].as_str().expect("a re-export has a name");
             match item(json, &inner["id"]) {
                 Some(_) => collect(json, &inner["id"], Some(name), out),
-                None => drop(out.insert(format!("use {name}"), inner["source"].to_string())),
+                None => {
+                    out.insert(format!("use {name}"), inner["source"].to_string());
+                }
             }
         }
-        "function" => drop(out.insert(format!("fn {name}"), signature(inner))),
+        "function" => {
+            out.insert(format!("fn {name}"), signature(inner));
+        }
         "struct" | "enum" | "union" => {
             out.insert(
                 format!("{kind} {name}"),
@@ -234,9 +248,11 @@ fn collect(json: &Value, id: &Value, renamed: Option<&str>, out: &mut Surface) {
             methods(json, &name, &inner["items"], false, out);
         }
         "type_alias" => {
-            drop(out.insert(format!("type {name}"), normal(&inner["type"]).to_string()))
+            out.insert(format!("type {name}"), normal(&inner["type"]).to_string());
         }
-        other => drop(out.insert(format!("{other} {name}"), String::new())),
+        other => {
+            out.insert(format!("{other} {name}"), String::new());
+        }
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! It talks to a server that it starts itself. With a URL as argument it fetches that instead.
 #![allow(clippy::print_stdout, reason = "a program whose work is to print")]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "one source, two instances: as in the library"
+)]
 
 mod asynchronous;
 mod blocking;
@@ -26,13 +30,14 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let causes = iter::successors(error.source(), |&cause| cause.source());
-            eprintln!(
-                "{error}{}",
-                causes
-                    .map(|cause| format!("\n  because: {cause}"))
-                    .collect::<String>()
-            );
+            let mut text = error.to_string();
+            for cause in iter::successors(error.source(), |&cause| cause.source()) {
+                let cause = cause.to_string();
+                if !text.contains(&cause) {
+                    text = format!("{text}\n  because: {cause}");
+                }
+            }
+            eprintln!("{text}");
             ExitCode::FAILURE
         }
     }

@@ -41,7 +41,7 @@ impl Server {
             .map_err(io::Error::other)?;
         let config = Arc::new(config);
 
-        let plain = listen(|stream| serve(stream))?;
+        let plain = listen(serve)?;
         let tls = listen(move |stream| {
             let session = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
             serve(StreamOwned::new(session, stream))

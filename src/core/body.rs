@@ -310,7 +310,7 @@ impl Incoming {
         loop {
             match self.raw_piece().await {
                 Ok(Some(piece)) if whole.len() + piece.len() <= most => {
-                    whole.extend_from_slice(&piece)
+                    whole.extend_from_slice(&piece);
                 }
                 Ok(None) => return whole.into(),
                 // Too long, or broken: what a redirect says besides where to go does not matter.

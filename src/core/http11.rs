@@ -228,7 +228,7 @@ impl Connection {
                 Ok(0) => return Err(self.ended()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && !waits.is_over() => {
-                    self.exchange.continue_anyway()
+                    self.exchange.continue_anyway();
                 }
                 Err(error) => return Err(self.receiving_failed(error, waits)),
             }

@@ -9,7 +9,9 @@ mod connect;
 mod resolver;
 
 use std::future::Future;
-use std::io::{self, IoSlice, Read, Write};
+#[cfg(feature = "rustls")]
+use std::io::IoSlice;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -70,9 +72,23 @@ impl Stream {
 
     /// Connects to a Unix socket.
     #[cfg(unix)]
-    pub(crate) fn connect_unix(path: &std::path::Path, _wait: Wait) -> io::Result<Stream> {
-        std::os::unix::net::UnixStream::connect(path)
-            .map(|socket| Stream::new(Socket::Unix(socket)))
+    pub(crate) fn connect_unix(path: &std::path::Path, wait: Wait) -> io::Result<Stream> {
+        let now = Instant::now();
+        let left = wait.deadline(now).map(|deadline| deadline - now);
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+        // SO_SNDTIMEO limits connect(2) to a listener whose queue is full.
+        socket.set_write_timeout(left)?;
+        match socket.connect(&socket2::SockAddr::unix(path)?) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            other => other?,
+        }
+        socket.set_write_timeout(None)?;
+        Ok(Stream::new(Socket::Unix(socket.into())))
     }
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
@@ -163,6 +179,7 @@ impl Stream {
     }
 
     /// Sends what goes out now of several pieces.
+    #[cfg(feature = "rustls")]
     pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut control = rustix::net::SendAncillaryBuffer::default();
         loop {
@@ -379,7 +396,7 @@ impl BodyReader {
         match &mut self.source {
             ReadSource::File(file) => file.read_next(&mut self.buffer)?,
             ReadSource::Reader(reader) => {
-                read_some(&mut **crate::body::unlocked(reader), &mut self.buffer)?
+                read_some(&mut **crate::body::unlocked(reader), &mut self.buffer)?;
             }
         }
         Ok(&self.buffer)

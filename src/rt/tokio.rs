@@ -4,7 +4,9 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+#[cfg(feature = "rustls")]
+use std::io::IoSlice;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Mutex;
@@ -132,6 +134,7 @@ impl Stream {
     }
 
     /// Sends what goes out now of several pieces.
+    #[cfg(feature = "rustls")]
     pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         each!(&self.socket, s => s.try_write_vectored(pieces))
     }

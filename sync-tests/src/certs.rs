@@ -15,16 +15,24 @@ use rustls::{RootCertStore, ServerConfig};
 use crate::Tls;
 
 /// The names of the good leaf.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 17] = [
     "localhost",
     "127.0.0.1",
     "::1",
-    "*.test",
     "example.org",
     "*.example.org",
     "example.com",
     "*.example.com",
     "e.org",
+    "a.test",
+    "b.test",
+    "h.test",
+    "x.test",
+    "y.test",
+    "name.test",
+    "origin.test",
+    "client.test",
+    "two.test",
 ];
 
 /// A key and a certificate in PEM and DER.

@@ -24,6 +24,8 @@ pub struct Received {
     pub head: Vec<u8>,
     /// Whether it came over TLS.
     pub tls: bool,
+    /// The host of the TLS handshake, where it was a name.
+    pub server_name: Option<String>,
     /// The number of its connection, from 0.
     pub connection: usize,
     /// The client's address.
@@ -41,14 +43,18 @@ impl Received {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    /// Returns the URL that was asked for, by scheme, host field and target.
+    /// Returns the URL that was asked for, by scheme, host field and target. Over TLS the name of
+    /// the handshake counts where the host field says something else.
     pub fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        format!(
-            "{scheme}://{}{}",
-            self.header("host").unwrap_or_default(),
-            self.target
-        )
+        {
+            let host = self.header("host").unwrap_or_default();
+            let host = match self.server_name.as_deref() {
+                Some(name) if !host.starts_with(name) => name,
+                _ => host,
+            };
+            format!("{scheme}://{host}{}", self.target)
+        }
     }
 }
 
@@ -254,6 +260,7 @@ pub fn received(wire: &Wire, head: Head, body: Vec<u8>) -> Received {
         body,
         head: head.raw,
         tls: wire.is_tls(),
+        server_name: wire.handshake.as_ref().and_then(|h| h.server_name.clone()),
         connection: wire.number,
         peer: wire.peer(),
     }

@@ -15,6 +15,17 @@ fn with(limits: PoolLimits) -> Client {
     builder().pool_limits(limits).build().unwrap()
 }
 
+/// A body that does not come with its head, so that whoever does not read it holds a connection.
+static LARGE: [u8; 4 << 20] = [b'h'; 4 << 20];
+
+/// Answers `/held` with a body that holds the connection, all else at once.
+pub(crate) fn holding() -> Server {
+    Server::http(|request| match request.target.as_str() {
+        "/held" => Reply::ok(LARGE),
+        _ => Reply::ok("ok"),
+    })
+}
+
 #[dual]
 async fn fetch((client, url): (Client, String)) -> String {
     let response = client.get(url).send().await.unwrap();
@@ -24,7 +35,7 @@ async fn fetch((client, url): (Client, String)) -> String {
 #[dual]
 #[form_test]
 async fn a_connection_is_used_again_once_its_body_is_read() {
-    let server = Server::http(|_| Reply::ok("body"));
+    let server = Server::http(|_| Reply::ok(LARGE));
     let client = client();
     for _ in 0..5 {
         let response = client.get(server.url("/")).send().await.unwrap();
@@ -75,7 +86,7 @@ async fn the_soft_limit_closes_what_is_too_many() {
 #[dual]
 #[form_test]
 async fn waiters_are_served_in_their_order() {
-    let server = Server::http(|request| Reply::ok(request.target.clone()));
+    let server = holding();
     let client = with(PoolLimits::new().hard_limit(1));
     let held = client.get(server.url("/held")).send().await.unwrap();
     let mut waiters = Vec::new();
@@ -129,9 +140,9 @@ async fn times_out((client, url): (Client, String)) -> ErrorKind {
 #[dual]
 #[form_test]
 async fn a_waiter_that_gives_up_passes_its_turn_on() {
-    let server = Server::http(|_| Reply::ok("ok"));
+    let server = holding();
     let client = with(PoolLimits::new().hard_limit(1));
-    let held = client.get(server.url("/")).send().await.unwrap();
+    let held = client.get(server.url("/held")).send().await.unwrap();
     let hasty = form_util::spawn(times_out, (client.clone(), server.url("/")));
     form_util::until(|| client.pool_stats().waiting == 1).await;
     let patient = form_util::spawn(fetch, (client.clone(), server.url("/")));

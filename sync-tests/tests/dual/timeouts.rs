@@ -222,7 +222,7 @@ async fn a_body_that_nobody_takes_is_a_write_timeout() {
 #[dual]
 #[form_test]
 async fn waiting_for_the_pool_has_its_own_timeout() {
-    let server = Server::http(|_| Reply::ok("ok"));
+    let server = super::pool::holding();
     let limits = PoolLimits::new().hard_limit(1);
     let timeout = Timeout::new(None).pool(ms(200));
     let client = builder()
@@ -230,7 +230,7 @@ async fn waiting_for_the_pool_has_its_own_timeout() {
         .timeout(timeout)
         .build()
         .unwrap();
-    let held = client.get(server.url("/")).send().await.unwrap();
+    let held = client.get(server.url("/held")).send().await.unwrap();
     let begun = Instant::now();
     let error = client.get(server.url("/")).send().await.unwrap_err();
     assert_took(begun, ms(200));

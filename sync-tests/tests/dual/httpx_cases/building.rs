@@ -13,7 +13,7 @@ use sync_tests::{Reply, Server};
 use super::super::common::{HOSTS, builder, name};
 use super::super::form::{Client, ClientBuilder, RequestBuilder};
 use super::super::{dual, form_util};
-use super::{Verdict, area};
+use super::{AGENT, Verdict, area};
 
 area!(a_base_url_is_prepended, "base_url", base_url);
 area!(
@@ -187,11 +187,10 @@ async fn request(row: Value) -> Verdict {
 /// Fields in their order. HTTPX keeps the case of names as given, dimorph writes Title-Case: the
 /// names are compared without case. HTTPX puts userinfo into a field later than it builds.
 fn fields(headers: &[(String, String)]) -> Value {
-    let agent = concat!("dimorph/", env!("CARGO_PKG_VERSION"));
     headers
         .iter()
         .filter(|(name, _)| !name.eq_ignore_ascii_case("authorization"))
-        .map(|(name, value)| json!([name.to_lowercase(), value.replace("{UA}", agent)]))
+        .map(|(name, value)| json!([name.to_lowercase(), value.replace("{UA}", AGENT)]))
         .collect()
 }
 

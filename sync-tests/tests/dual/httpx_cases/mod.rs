@@ -12,6 +12,9 @@ mod wire;
 
 use tables::{DEFERRED, DIVERGES};
 
+/// What dimorph calls itself.
+pub(crate) const AGENT: &str = concat!("dimorph/", env!("CARGO_PKG_VERSION"));
+
 /// One row's two sides, in the same shape.
 pub(crate) struct Verdict {
     expected: Value,
@@ -61,7 +64,7 @@ fn judge(area: &str, rows: &[Value], verdicts: Vec<Verdict>) {
                 "{name}\n  expected {expected}\n  actual   {actual}"
             )),
             Some(d) => {
-                let instead: Value = serde_json::from_str(d.instead).unwrap();
+                let instead: Value = serde_json::from_str(&d.instead.replace("{UA}", AGENT)).unwrap();
                 if actual == expected {
                     faults.push(format!("{name}: does not diverge (by {})", d.rule));
                 } else if actual != instead {

@@ -13,7 +13,7 @@ use super::super::common::{builder, name, refused};
 use super::super::form::{Client, Response};
 use super::super::{dual, form_util};
 use super::building::request_options;
-use super::{Verdict, area};
+use super::{AGENT, Verdict, area};
 
 area!(requests_are_written, "wire_request", play);
 area!(responses_are_read, "wire_response", play);
@@ -80,13 +80,12 @@ async fn play(row: Value) -> Verdict {
     }
     if let Some(received) = expected.get_mut("received") {
         for bytes in received.as_array_mut().unwrap() {
-            let agent = concat!("dimorph/", env!("CARGO_PKG_VERSION"));
             let port = server.port().to_string();
             *bytes = json!(
                 bytes
                     .as_str()
                     .unwrap()
-                    .replace("{UA}", agent)
+                    .replace("{UA}", AGENT)
                     .replace("{PORT}", &port)
             );
         }

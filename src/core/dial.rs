@@ -27,8 +27,14 @@ pub(crate) async fn dial(
             each: limit,
             until: total,
         };
-        let deadline = wait.deadline(Instant::now());
-        let error = match connect(config, origin, deadline).await {
+        let begun = Instant::now();
+        let deadline = wait.deadline(begun);
+        // On loopback a connection may stand before any clock is looked at; zero is a timeout all the same.
+        let connected = match deadline.is_some_and(|deadline| deadline <= begun) {
+            true => Err(Error::timeout(ErrorKind::ConnectTimeout, limit).in_phase(Phase::Connect)),
+            false => connect(config, origin, deadline).await,
+        };
+        let error = match connected {
             Ok(stream) => return Ok(Connection::new(stream, config.h1)),
             Err(error) => error,
         };

@@ -66,12 +66,8 @@ pub(crate) enum H1Error {
     ContentLength { value: Quoted },
     #[error("content-length: two different values, {first} and {other}")]
     ContentLengthsDiffer { first: u64, other: u64 },
-    #[error("transfer-encoding: {value} cannot be decoded")]
+    #[error("transfer-encoding: {value} is not supported, only `chunked` is")]
     TransferEncoding { value: Quoted },
-    #[error(
-        "transfer-encoding: {value} together with content-length, and the last coding is not chunked"
-    )]
-    TransferEncodingNotLast { value: Quoted },
     #[error("transfer-encoding: sent in an HTTP/1.0 response")]
     TransferEncodingInHttp10,
 

@@ -77,7 +77,6 @@ impl Resolver {
         }
         let spawned = std::thread::Builder::new()
             .name("dimorph-resolver".to_owned())
-            .stack_size(256 * 1024)
             .spawn(|| self.work());
         match spawned {
             Ok(_) => state.threads += 1,

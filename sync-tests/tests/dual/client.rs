@@ -303,9 +303,7 @@ async fn bad_input_is_kept_and_reported_by_build_or_send() {
     for request in bad {
         let shown = format!("{request:?}");
         let error = request.send().await.unwrap_err();
-        assert!(refused(&error),
-            "{shown}: {error:?}"
-        );
+        assert!(refused(&error), "{shown}: {error:?}");
     }
     assert_eq!(server.connections(), 0);
 }

@@ -21,7 +21,7 @@ static LARGE: [u8; 4 << 20] = [b'h'; 4 << 20];
 /// Answers `/held` with a body that holds the connection, all else at once.
 pub(crate) fn holding() -> Server {
     Server::http(|request| match request.target.as_str() {
-        "/held" => Reply::ok(LARGE),
+        "/held" => Reply::ok(LARGE.to_vec()),
         _ => Reply::ok("ok"),
     })
 }
@@ -35,7 +35,7 @@ async fn fetch((client, url): (Client, String)) -> String {
 #[dual]
 #[form_test]
 async fn a_connection_is_used_again_once_its_body_is_read() {
-    let server = Server::http(|_| Reply::ok(LARGE));
+    let server = Server::http(|_| Reply::ok(LARGE.to_vec()));
     let client = client();
     for _ in 0..5 {
         let response = client.get(server.url("/")).send().await.unwrap();

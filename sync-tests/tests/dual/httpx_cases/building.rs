@@ -68,7 +68,10 @@ async fn base_url(row: Value) -> Verdict {
     let client = builder.build().unwrap();
     let Some(url) = input["url"].as_str() else {
         let actual = json!(client.base_url().map(Url::as_str));
-        return Verdict { expected: row["expected"]["base_url"].clone(), actual };
+        return Verdict {
+            expected: row["expected"]["base_url"].clone(),
+            actual,
+        };
     };
     let expected = &row["expected"]["url"];
     let actual = match client.build_request(Method::GET, url) {

@@ -64,7 +64,8 @@ fn judge(area: &str, rows: &[Value], verdicts: Vec<Verdict>) {
                 "{name}\n  expected {expected}\n  actual   {actual}"
             )),
             Some(d) => {
-                let instead: Value = serde_json::from_str(&d.instead.replace("{UA}", AGENT)).unwrap();
+                let instead: Value =
+                    serde_json::from_str(&d.instead.replace("{UA}", AGENT)).unwrap();
                 if actual == expected {
                     faults.push(format!("{name}: does not diverge (by {})", d.rule));
                 } else if actual != instead {

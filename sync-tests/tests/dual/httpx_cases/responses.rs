@@ -208,8 +208,17 @@ async fn status(row: Value) -> Verdict {
     let response = Response::from(made);
     assert_eq!(response.status(), StatusCode::from_u16(code).unwrap());
     // The words of HTTPX up to the URL, which this response does not have.
-    let raised = response.raise_for_status().map(drop).map_err(|e| e.to_string());
-    let raises = raised.err().map(|said| said.trim_start_matches("HttpStatus: ").split(" for url").next().unwrap().to_owned());
+    let raised = response
+        .raise_for_status()
+        .map(drop)
+        .map_err(|e| e.to_string());
+    let raises = raised.err().map(|said| {
+        said.trim_start_matches("HttpStatus: ")
+            .split(" for url")
+            .next()
+            .unwrap()
+            .to_owned()
+    });
     let actual = json!({
         "reason": response.reason(),
         "is_informational": response.is_informational(),
@@ -226,6 +235,10 @@ async fn status(row: Value) -> Verdict {
         .unwrap()
         .remove("raise_for_status")
         .unwrap();
-    expected["raises"] = json!(message.as_str().map(|said| said.split(" for url").next().unwrap()));
+    expected["raises"] = json!(
+        message
+            .as_str()
+            .map(|said| said.split(" for url").next().unwrap())
+    );
     Verdict { expected, actual }
 }

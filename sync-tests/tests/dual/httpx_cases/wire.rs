@@ -168,7 +168,11 @@ async fn retries(row: Value) -> Verdict {
             let kind = name(sent.unwrap_err().kind());
             let halves = (begun.elapsed().as_secs_f64() * 2.0).floor() / 2.0;
             actual.push(json!([n, kind, halves]));
-            expected.push(json!([n, "ConnectError", delays[..n as usize].iter().sum::<f64>()]));
+            expected.push(json!([
+                n,
+                "ConnectError",
+                delays[..n as usize].iter().sum::<f64>()
+            ]));
         }
         return Verdict {
             expected: json!(expected),

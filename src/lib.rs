@@ -74,3 +74,7 @@ pub use shapes::{Chunks, Lines, Shape, Text};
 #[cfg(feature = "rustls")]
 pub use tls::{Certificate, CertificateRevocationList, ClientCert, TlsVersion, Verify};
 pub use url::{self, Url};
+
+#[cfg(doctest)]
+#[path = "../docs/book.rs"]
+mod book;

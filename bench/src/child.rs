@@ -1,7 +1,7 @@
 //! One peer, one workload, in a process of its own: what it spends is that peer's alone.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, process};
@@ -77,9 +77,10 @@ impl Site {
 /// What a child reports on one line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Report {
-    /// CPU time in nanoseconds, and allocations where they were counted.
+    /// CPU time of client and server in nanoseconds, and allocations where they were counted.
     Spent {
         cpu: u64,
+        server: u64,
         allocations: u64,
     },
     /// Heap bytes of one connection.
@@ -103,8 +104,9 @@ impl Report {
         let kind = words.next();
         let numbers = words.map(str::parse).collect::<Result<Vec<i64>, _>>()?;
         match (kind, &numbers[..]) {
-            (Some("spent"), &[cpu, _wall, allocations]) => Ok(Self::Spent {
+            (Some("spent"), &[cpu, server, _wall, allocations]) => Ok(Self::Spent {
                 cpu: cpu.unsigned_abs(),
+                server: server.unsigned_abs(),
                 allocations: allocations.unsigned_abs(),
             }),
             (Some("held"), &[in_flight, idle]) => Ok(Self::Held { in_flight, idle }),
@@ -202,6 +204,7 @@ fn work(site: &Site, peer: &str, workload: &str, times: usize, snapshot: Snapsho
         }
         Err(error) => return Err(error),
     }
+    let server = server_cpu(site.plain)?;
     let before = heap();
     let spent = match Spent::during(|| job.run(&mut *peer, &setup, times)) {
         Ok(spent) => spent,
@@ -212,8 +215,9 @@ fn work(site: &Site, peer: &str, workload: &str, times: usize, snapshot: Snapsho
         Err(error) => return Err(error),
     };
     let allocations = heap().allocations - before.allocations;
+    let server = server_cpu(site.plain)? - server;
     println!(
-        "spent {} {} {allocations}",
+        "spent {} {server} {} {allocations}",
         spent.cpu.as_nanos(),
         spent.wall.as_nanos()
     );
@@ -243,9 +247,24 @@ fn hold(peer: &mut dyn Peer, setup: &Setup, count: usize, snapshot: fn() -> Heap
 
 /// Lets the server send the halves that it keeps back.
 fn release(port: u16) -> Done {
+    ask(port, "/release").map(drop)
+}
+
+/// The CPU time of the server so far, in nanoseconds.
+fn server_cpu(port: u16) -> Done<u64> {
+    let answer = ask(port, "/cpu")?;
+    let body = answer
+        .rsplit("\r\n")
+        .next()
+        .ok_or("the server gives no CPU time")?;
+    Ok(body.parse()?)
+}
+
+fn ask(port: u16, path: &str) -> Done<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.write_all(b"GET /release HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")?;
-    let mut answer = [0; 16];
-    stream.read_exact(&mut answer)?;
-    Ok(())
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
 
+use cpu_time::ProcessTime;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -125,6 +126,10 @@ fn answer(mut stream: impl Read + Write) -> Done {
             }
             "bytes" => send_bytes(&mut stream, count.parse()?)?,
             "chunked" => send_chunked(&mut stream, count.parse()?)?,
+            "cpu" => {
+                let spent = format!("{:020}", ProcessTime::try_now()?.as_duration().as_nanos());
+                stream.write_all(&ok("content-length: 20\r\n", spent.as_bytes()))?;
+            }
             "gzip" => stream.write_all(gzip())?,
             "upload" => {
                 discard(&mut stream, &head, &mut buffer)?;

@@ -16,8 +16,25 @@ use crate::workload::Workload;
 const HELD: usize = 100;
 const NONE: &str = "–";
 
-/// Nanoseconds of CPU per operation, by peer; one entry per round.
-type Rounds = Vec<HashMap<&'static str, f64>>;
+/// The costs of every peer; one entry per round.
+type Rounds = Vec<HashMap<&'static str, Cost>>;
+
+/// Nanoseconds of CPU per operation.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    client: f64,
+    server: f64,
+}
+
+impl Cost {
+    fn client(&self) -> f64 {
+        self.client
+    }
+
+    fn both_ends(&self) -> f64 {
+        self.client + self.server
+    }
+}
 
 pub(crate) fn run(options: &Options) -> Done {
     let tools = if options.tools {
@@ -100,8 +117,15 @@ fn rounds(
         let mut spent = HashMap::new();
         for peer in order {
             match Report::of(&site.child(&program, peer, workload.name(), times)) {
-                Ok(Report::Spent { cpu, .. }) => {
-                    spent.insert(peer, cpu as f64 / times as f64);
+                Ok(Report::Spent { cpu, server, .. }) => {
+                    let each = |nanoseconds| nanoseconds as f64 / times as f64;
+                    spent.insert(
+                        peer,
+                        Cost {
+                            client: each(cpu),
+                            server: each(server),
+                        },
+                    );
                 }
                 Ok(_) => peers.retain(|name| *name != peer),
                 Err(error) => {
@@ -115,16 +139,13 @@ fn rounds(
     Ok(rounds)
 }
 
-fn ratio(rounds: &Rounds, peer: &str) -> Option<Spread> {
-    Spread::of(
-        rounds
-            .iter()
-            .filter_map(|round| Some(round.get(peer)? / round.get(FLOOR)?)),
-    )
+fn ratio(rounds: &Rounds, peer: &str, of: fn(&Cost) -> f64) -> Option<Spread> {
+    let ratio = |round: &HashMap<_, _>| Some(of(round.get(peer)?) / of(round.get(FLOOR)?));
+    Spread::of(rounds.iter().filter_map(ratio))
 }
 
-fn nanoseconds(rounds: &Rounds, peer: &str) -> Option<Spread> {
-    Spread::of(rounds.iter().filter_map(|round| round.get(peer).copied()))
+fn nanoseconds(rounds: &Rounds, peer: &str, of: fn(&Cost) -> f64) -> Option<Spread> {
+    Spread::of(rounds.iter().filter_map(|round| round.get(peer).map(of)))
 }
 
 #[derive(Debug)]
@@ -140,22 +161,36 @@ impl Output {
 
     /// Workloads down, peers across.
     fn ratios(&mut self, results: &[(Workload, Rounds)], peers: &[&'static str]) {
-        let mut rows = vec![vec!["workload".to_owned(), "floor".to_owned()]];
+        let timed = results
+            .iter()
+            .filter(|(workload, _)| *workload != Workload::New);
+        self.costs("workload", timed, peers, Cost::client);
+        // The kernel bills the work of a loopback connection to whichever end happens to run: where that work is all
+        // there is, only the sum of the two can be repeated.
+        let large = results.iter().filter(|(workload, _)| workload.is_large());
+        self.costs("client and server together", large, peers, Cost::both_ends);
+    }
+
+    fn costs<'a>(
+        &mut self,
+        title: &str,
+        results: impl Iterator<Item = &'a (Workload, Rounds)>,
+        peers: &[&'static str],
+        of: fn(&Cost) -> f64,
+    ) {
+        let mut rows = vec![vec![title.to_owned(), "floor".to_owned()]];
         rows[0].extend(
             peers
                 .iter()
                 .filter(|peer| **peer != FLOOR)
                 .map(|peer| (*peer).to_owned()),
         );
-        for (workload, rounds) in results
-            .iter()
-            .filter(|(workload, _)| *workload != Workload::New)
-        {
-            let floor =
-                nanoseconds(rounds, FLOOR).map_or(NONE.to_owned(), |spread| time(spread.median));
+        for (workload, rounds) in results {
+            let floor = nanoseconds(rounds, FLOOR, of)
+                .map_or(NONE.to_owned(), |spread| time(spread.median));
             let mut row = vec![format!("{} {}", workload.name(), workload.title()), floor];
             for peer in peers.iter().filter(|peer| **peer != FLOOR) {
-                row.push(ratio(rounds, peer).map_or(NONE.to_owned(), |spread| {
+                row.push(ratio(rounds, peer, of).map_or(NONE.to_owned(), |spread| {
                     format!(
                         "{:.2} ({:.2}–{:.2})",
                         spread.median, spread.least, spread.greatest
@@ -197,7 +232,7 @@ impl Output {
                     workload.name()
                 );
                 let name = workload.name();
-                let cpu = ratio(rounds, peer)
+                let cpu = ratio(rounds, peer, Cost::client)
                     .map_or(NONE.to_owned(), |spread| format!("{:.2}", spread.median));
                 let instructions = kept(tools.instructions(site, peer, name), failures, |count| {
                     format!("{:.1}k", count / 1000.0)
@@ -248,7 +283,7 @@ impl Output {
                 Some(Err(error)) => failures.push(error.to_string()),
                 None => {}
             }
-            let made = made.and_then(|(_, rounds)| nanoseconds(rounds, peer));
+            let made = made.and_then(|(_, rounds)| nanoseconds(rounds, peer, Cost::client));
             let made = made.map_or(NONE.to_owned(), |spread| time(spread.median));
             rows.push(vec![peer.to_owned(), in_flight, idle, made]);
         }

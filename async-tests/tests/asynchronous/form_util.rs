@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -121,6 +122,32 @@ pub(crate) async fn read_exactly(stream: &mut (impl AsyncRead + Unpin), n: usize
 pub(crate) async fn write_all(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
     stream.write_all(bytes).await.unwrap();
     stream.flush().await.unwrap();
+}
+
+/// Copies a body to a std writer, through one of the form's own.
+pub(crate) async fn copy_to(response: &mut Response, writer: impl Write + Unpin) -> Result<u64> {
+    response.copy_to(&mut Plain(writer)).await
+}
+
+/// A std writer that never waits.
+struct Plain<W>(W);
+
+impl<W: Write + Unpin> AsyncWrite for Plain<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(self.0.write(bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(self.0.flush())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// Makes a body of pieces, each sent as one chunk: from a stream.

@@ -113,6 +113,11 @@ pub(crate) fn write_all(stream: &mut impl Write, bytes: &[u8]) {
     stream.flush().unwrap();
 }
 
+/// Copies a body to a std writer.
+pub(crate) fn copy_to(response: &mut Response, mut writer: impl Write) -> Result<u64> {
+    response.copy_to(&mut writer)
+}
+
 /// Makes a body of pieces, each sent as one chunk: from a reader.
 pub(crate) fn pieces_body(pieces: Vec<Vec<u8>>) -> Body {
     Body::from_reader(Pieces(pieces.into()))

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::process::Command;
 
-use dimorph::Client;
-use dimorph::blocking::Response;
+use dimorph::blocking::{Response, Transport};
+use dimorph::{Client, Request, Result};
 use sync_tests::certs::{certs, sniff};
 use sync_tests::{Reply, Server};
 
@@ -82,7 +82,8 @@ fn count_in_the_child(address: &str) {
 
 /// `?` in a function of std's errors, `Iterator` adaptors, and `io::copy`: what blocking users write.
 #[test]
-fn a_response_is_a_reader_and_gives_iterators() -> Result<(), Box<dyn std::error::Error>> {
+fn a_response_is_a_reader_and_gives_iterators()
+-> std::result::Result<(), Box<dyn std::error::Error>> {
     let server = Server::http(|_| Reply::chunked(["one\ntwo\n", "three"]));
     let mut response = dimorph::get(server.url("/")).send()?;
     let mut all = Vec::new();
@@ -131,4 +132,40 @@ fn small_reads_are_whole() {
     }
     assert_eq!(seen, b"abcdef");
     assert_eq!(response.read(&mut []).unwrap(), 0);
+}
+
+/// Answers by itself.
+struct Canned;
+
+impl Transport for Canned {
+    fn send(&self, request: Request) -> Result<Response> {
+        if request.url().path() == "/redirect" {
+            let made = http::Response::builder()
+                .status(302)
+                .header("location", "/end")
+                .body("");
+            return Ok(Response::from(made.unwrap()));
+        }
+        Ok(Response::from(http::Response::new(format!(
+            "{} {}",
+            request.method(),
+            request.url()
+        ))))
+    }
+}
+
+#[test]
+fn a_transport_takes_the_network_s_place() {
+    let client = Client::builder()
+        .transport(Canned)
+        .base_url("http://canned.test")
+        .build()
+        .unwrap();
+    let response = client.put("/x").params([("a", 1)]).send().unwrap();
+    assert_eq!(response.url().as_str(), "http://canned.test/x?a=1");
+    assert_eq!(response.request().method(), "PUT");
+    assert_eq!(response.text().unwrap(), "PUT http://canned.test/x?a=1");
+    let response = client.get("/redirect").send().unwrap();
+    assert_eq!(response.history().len(), 1);
+    assert_eq!(response.text().unwrap(), "GET http://canned.test/end");
 }

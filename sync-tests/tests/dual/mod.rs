@@ -9,6 +9,7 @@ pub(crate) use crate::{dual, form, form_test, form_util};
 mod body;
 mod client;
 mod common;
+mod edges;
 mod errors;
 mod faults;
 mod h1_cases;

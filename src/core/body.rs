@@ -44,7 +44,7 @@ pub(crate) struct Incoming {
     started: Instant,
     elapsed: Option<Duration>,
     total: Option<Instant>,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     /// Somebody has begun to consume the body piece by piece.
     touched: bool,
 }
@@ -143,7 +143,7 @@ impl Incoming {
     }
 
     pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
-        self.trailers.as_ref()
+        self.trailers.as_deref()
     }
 
     /// The decoded bytes still to come, where that is known.

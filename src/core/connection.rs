@@ -1,14 +1,17 @@
 //! One connection: its stream, its buffers, and the state of the exchange on it.
 
+use std::io;
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
 
+use super::dual;
 use super::stream::Stream;
+use crate::config::Wait;
 use crate::proto::h1::{Exchange, H1Limits};
 
 /// How much is received at a time while the head of a response is awaited.
-pub(crate) const HEAD_READ: usize = 4096;
+const HEAD_READ: usize = 4096;
 /// What is kept of the send buffer between requests.
 const KEPT_SEND_BUFFER: usize = 4096;
 
@@ -17,6 +20,8 @@ pub(crate) struct Connection {
     pub(crate) stream: Stream,
     /// Received, and not used yet.
     pub(crate) received: BytesMut,
+    /// Where heads are received: cleared once, so that a read costs no clearing.
+    scratch: Box<[u8; HEAD_READ]>,
     /// Heads, chunk sizes and small bodies on their way out.
     pub(crate) outgoing: Vec<u8>,
     pub(crate) exchange: Exchange,
@@ -29,6 +34,7 @@ impl Connection {
             remote_addr: stream.peer_addr(),
             stream,
             received: BytesMut::new(),
+            scratch: Box::new([0; HEAD_READ]),
             outgoing: Vec::with_capacity(512),
             exchange: Exchange::new(limits),
         })
@@ -37,6 +43,13 @@ impl Connection {
     /// Tells whether an idle connection can be used again.
     pub(crate) fn is_usable(&mut self) -> bool {
         self.received.is_empty() && self.stream.is_silent()
+    }
+
+    /// Receives what is there now.
+    pub(crate) fn try_receive(&mut self) -> io::Result<usize> {
+        let received = self.stream.try_read(&mut self.scratch[..])?;
+        self.received.extend_from_slice(&self.scratch[..received]);
+        Ok(received)
     }
 
     /// Gives back what only a transfer needs.
@@ -49,5 +62,15 @@ impl Connection {
         if self.received.capacity() > 4 * HEAD_READ {
             self.received = BytesMut::new();
         }
+    }
+}
+
+#[dual]
+impl Connection {
+    /// Receives a little more behind what is held; 0 is the end.
+    pub(crate) async fn receive(&mut self, wait: Wait) -> io::Result<usize> {
+        let received = self.stream.read(&mut self.scratch[..], wait).await?;
+        self.received.extend_from_slice(&self.scratch[..received]);
+        Ok(received)
     }
 }

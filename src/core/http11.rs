@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, HEAD_READ};
+use super::connection::Connection;
 use super::dual;
 use super::upload::{SMALL_BODY, Sent, Upload};
 use crate::config::{CONTINUE_TIMEOUT, Timeout, Wait};
@@ -13,9 +13,6 @@ use crate::proto::h1::{
     asks_for_upgrade, expects_continue, write_chunk_size, write_head,
 };
 use crate::request::Request;
-
-/// Below this much room in the receive buffer, it is begun anew.
-const LEAST_ROOM: usize = 1024;
 
 /// The limits of one call: its timeouts, and the moment at which all must be over.
 #[derive(Debug, Clone, Copy)]
@@ -220,10 +217,7 @@ impl Connection {
                 each: Some(CONTINUE_TIMEOUT),
                 until: waits.total,
             };
-            match self
-                .stream
-                .read_more(&mut self.received, HEAD_READ, wait)
-                .await
+            match self.receive(wait).await
             {
                 Ok(0) => return Err(self.ended()),
                 Ok(_) => {}
@@ -239,9 +233,7 @@ impl Connection {
     async fn receive_head(&mut self, waits: &Waits) -> Result<(ResponseHead, BodyReader)> {
         let wait = waits.read();
         loop {
-            let room = self.received.capacity() - self.received.len();
-            let most = if room < LEAST_ROOM { HEAD_READ } else { room };
-            match self.stream.read_more(&mut self.received, most, wait).await {
+            match self.receive(wait).await {
                 Ok(0) => return Err(self.ended()),
                 Ok(_) => {}
                 Err(error) => return Err(self.receiving_failed(error, waits)),

@@ -3,8 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 
-use bytes::BytesMut;
-
 use super::tls_stream::TlsSession;
 use super::{dual, rt};
 use crate::config::Wait;
@@ -54,19 +52,6 @@ impl Stream {
         self.sent
     }
 
-    /// Receives what is there now, at most `most` bytes, behind what `buffer` holds.
-    pub(crate) fn try_read_more(
-        &mut self,
-        buffer: &mut BytesMut,
-        most: usize,
-    ) -> io::Result<usize> {
-        let held = buffer.len();
-        buffer.resize(held + most, 0);
-        let result = self.try_read(&mut buffer[held..]);
-        buffer.truncate(held + *result.as_ref().unwrap_or(&0));
-        result
-    }
-
     /// Receives what is there now.
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
@@ -113,25 +98,6 @@ impl Stream {
 
 #[dual]
 impl Stream {
-    /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
-    pub(crate) async fn read_more(
-        &mut self,
-        buffer: &mut BytesMut,
-        most: usize,
-        wait: Wait,
-    ) -> io::Result<usize> {
-        match &mut self.tls {
-            None => self.io.read_more(buffer, most, wait).await,
-            Some(tls) => {
-                let held = buffer.len();
-                buffer.resize(held + most, 0);
-                let result = tls.read(&mut self.io, &mut buffer[held..], wait).await;
-                buffer.truncate(held + *result.as_ref().unwrap_or(&0));
-                result
-            }
-        }
-    }
-
     /// Receives into `buffer`; 0 is the end.
     pub(crate) async fn read(&mut self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
         match &mut self.tls {

@@ -85,7 +85,7 @@ impl TlsSession {
     }
 
     pub(crate) fn shrink(&mut self) {
-        if self.start == self.end {
+        if self.start == self.end && self.input.len() > SMALL_READ {
             self.input = Vec::new();
             (self.start, self.end) = (0, 0);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::connection::{Connection, HEAD_READ};
+use super::connection::Connection;
 use super::http11::Waits;
 use super::{dual, rt};
 use crate::body::{ByteStream, Kind, ReadSource, reader_failed};
@@ -266,7 +266,7 @@ impl Connection {
                 }
                 continue;
             }
-            match self.stream.try_read_more(&mut self.received, HEAD_READ) {
+            match self.try_receive() {
                 Ok(0) => {
                     progress.deaf = true;
                     return Ok(false);

@@ -8,7 +8,7 @@ use std::io;
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
-use super::connection::{Connection, HEAD_READ};
+use super::connection::Connection;
 use super::dual;
 use super::http11::{Waits, bad_response};
 use super::pool::Lease;
@@ -32,7 +32,7 @@ pub(crate) struct WireBody {
     waits: Waits,
     window: Option<Window>,
     read_size: usize,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
 }
 
 /// Received bytes in a buffer that is cleared once and never again.
@@ -113,7 +113,7 @@ impl WireBody {
         self.reader.remaining().map(|left| left + self.found as u64)
     }
 
-    pub(crate) fn trailers(&mut self) -> Option<HeaderMap> {
+    pub(crate) fn trailers(&mut self) -> Option<Box<HeaderMap>> {
         self.trailers.take()
     }
 
@@ -245,7 +245,9 @@ impl WireBody {
 
     /// The body is complete: the connection goes back to the pool, or is closed for a reason.
     fn finish(&mut self) {
-        self.trailers = self.reader.trailers().or(self.trailers.take());
+        if let Some(trailers) = self.reader.trailers() {
+            self.trailers = Some(Box::new(trailers));
+        }
         let held = self.window.take().map_or(0, |window| window.bytes().len());
         if let Some(mut lease) = self.lease.take()
             && let Some(connection) = lease.connection()
@@ -402,10 +404,7 @@ impl WireBody {
             (_, Err(error)) => return Err(error),
             (Some(window), Ok(connection)) => connection.stream.read(window.room(), wait).await,
             (None, Ok(connection)) => {
-                connection
-                    .stream
-                    .read_more(&mut connection.received, HEAD_READ, wait)
-                    .await
+                connection.receive(wait).await
             }
         };
         if let (Some(window), Ok(received)) = (&mut window, &result) {

@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
 
@@ -114,20 +114,6 @@ impl Stream {
                 other => return other,
             }
         }
-    }
-
-    /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
-    pub(crate) fn read_more(
-        &mut self,
-        buffer: &mut BytesMut,
-        most: usize,
-        wait: Wait,
-    ) -> io::Result<usize> {
-        let held = buffer.len();
-        buffer.resize(held + most, 0);
-        let result = self.read(&mut buffer[held..], wait);
-        buffer.truncate(held + *result.as_ref().unwrap_or(&0));
-        result
     }
 
     /// Receives into the spare capacity of `buffer`; 0 is the end.

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustix::net::RecvFlags;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
@@ -90,20 +90,6 @@ impl Stream {
                 Poll::Ready(Ok(read.filled().len()))
             })
             .await
-    }
-
-    /// Receives at most `most` bytes behind what `buffer` holds; 0 is the end.
-    pub(crate) async fn read_more(
-        &mut self,
-        buffer: &mut BytesMut,
-        most: usize,
-        wait: Wait,
-    ) -> io::Result<usize> {
-        let held = buffer.len();
-        buffer.resize(held + most, 0);
-        let result = self.read(&mut buffer[held..], wait).await;
-        buffer.truncate(held + *result.as_ref().unwrap_or(&0));
-        result
     }
 
     /// Receives into the spare capacity of `buffer`; 0 is the end.

@@ -85,7 +85,7 @@ async fn json_and_forms_name_their_type() {
 
     client
         .post(&url)
-        .form(&[("a", "1"), ("a", "2")])
+        .form([("a", "1"), ("a", "2")])
         .send()
         .await
         .unwrap();
@@ -94,7 +94,7 @@ async fn json_and_forms_name_their_type() {
     client
         .post(&url)
         .header("content-type", "application/vnd.api+json")
-        .json(&[1, 2])
+        .json([1, 2])
         .send()
         .await
         .unwrap();

@@ -82,7 +82,7 @@ async fn a_request_merges_the_client_and_the_call() {
         .get("/path?own=0&both=url")
         .header("x-both", "a")
         .header("x-both", "b")
-        .query(&[("both", "call")])
+        .query([("both", "call")])
         .send()
         .await
         .unwrap();

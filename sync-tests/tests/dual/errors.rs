@@ -155,11 +155,7 @@ async fn a_body_taken_twice_is_an_error() {
     let mut response = client.get(server.url("/")).send().await.unwrap();
     assert!(response.content().is_none(), "nothing is buffered yet");
     while response.chunk().await.unwrap().is_some() {}
-    let error = response
-        .buffer()
-        .await
-        .map(|bytes| bytes.clone())
-        .unwrap_err();
+    let error = response.buffer().await.cloned().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StreamConsumed);
     assert!(error.is_body());
     let error = response.bytes().await.unwrap_err();

@@ -62,7 +62,7 @@ pub(super) fn kind_name(class: &str) -> &str {
 async fn base_url(row: Value) -> Verdict {
     let input = &row["input"];
     let mut builder = builder();
-    if text(input, "base_url") != "" {
+    if !text(input, "base_url").is_empty() {
         builder = builder.base_url(text(input, "base_url"));
     }
     let client = builder.build().unwrap();

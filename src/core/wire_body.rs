@@ -1,7 +1,8 @@
 //! The body of a response as it comes off a connection, still encoded.
 //!
-//! Bytes go from the socket into the caller's buffer where the framing allows it: up to the end of the body, or of its current
-//! chunk. Chunked bodies that do not come whole with their head are received into a window, made once and reused.
+//! A body that does not come whole with its head is received into a window, made once and reused, and copied out of
+//! it: memory that stays in the cache costs less than system calls and fresh pages. Bytes go straight into the caller's own
+//! buffer where that is large, or takes all that is left.
 
 use std::io;
 
@@ -18,9 +19,11 @@ use crate::proto::h1::{BodyReader, Step};
 /// The first read of a body that is not here yet.
 const FIRST_READ: usize = 16 * 1024;
 /// The largest read.
-const LARGEST_READ: usize = 256 * 1024;
-/// Below this, what is left of a chunk is read through the window, together with what follows.
-const DIRECT: u64 = 64 * 1024;
+const LARGEST_READ: usize = 512 * 1024;
+/// A buffer of at least this size is received into directly; a smaller one is filled from the window.
+const DIRECT: usize = 64 * 1024;
+/// The largest piece copied out of the window.
+const PIECE: usize = 64 * 1024;
 
 /// A body with the connection that it comes on. Dropping it closes the connection and frees its slot.
 #[derive(Debug)]
@@ -31,7 +34,6 @@ pub(crate) struct WireBody {
     found: usize,
     waits: Waits,
     window: Option<Window>,
-    read_size: usize,
     trailers: Option<Box<HeaderMap>>,
 }
 
@@ -103,7 +105,6 @@ impl WireBody {
             found: 0,
             waits,
             window: None,
-            read_size: FIRST_READ,
             trailers: None,
         }
     }
@@ -139,13 +140,7 @@ impl WireBody {
         self.lease
             .as_mut()
             .and_then(Lease::connection)
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::StreamClosed,
-                    "the response was closed before its body was read",
-                )
-                .in_phase(Phase::ReceiveBody)
-            })
+            .ok_or_else(closed)
     }
 
     /// Looks for payload in what has been received, past framing; ends the exchange where the body ends.
@@ -295,11 +290,12 @@ impl WireBody {
         self.waits.read_failed(error).in_phase(Phase::ReceiveBody)
     }
 
-    /// Whether the next payload bytes may go straight from the socket to where they are wanted.
-    fn reads_directly(&self) -> bool {
-        let length_known = self.reader.remaining().is_some();
+    /// Whether the next payload bytes go straight from the socket into a buffer of this size: not if the framing
+    /// comes in between, nor if many small reads would each cost a system call.
+    fn reads_directly(&self, size: usize) -> bool {
         let bulk = self.reader.bulk();
-        (length_known && bulk > 0) || bulk >= DIRECT
+        let rest = self.reader.remaining().is_some() && bulk <= size as u64;
+        (rest && bulk > 0) || (size >= DIRECT && bulk >= DIRECT as u64)
     }
 
     fn nothing_held(&mut self) -> bool {
@@ -320,13 +316,18 @@ impl WireBody {
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
         loop {
             match self.find()? {
-                Found::Payload(length) => return Ok(Some(self.split(length))),
+                Found::Payload(length) => return Ok(Some(self.split(length.min(PIECE)))),
                 Found::Done => return Ok(None),
                 Found::NeedsMore => {}
             }
-            if self.nothing_held() && self.reads_directly() {
-                let size = self.reader.bulk().min(self.read_size as u64) as usize;
-                let mut piece = Vec::with_capacity(size);
+            // A small rest goes straight into a buffer of its size. A large one is received into the window and
+            // copied out: that memory stays in the cache, which a fresh buffer for each piece does not.
+            if self.nothing_held()
+                && self
+                    .remaining()
+                    .is_some_and(|left| left <= FIRST_READ as u64)
+            {
+                let mut piece = Vec::with_capacity(self.reader.bulk() as usize);
                 if self.read_spare(&mut piece).await? > 0 {
                     return Ok(Some(Bytes::from(piece)));
                 }
@@ -339,7 +340,7 @@ impl WireBody {
     /// Receives into `buffer`; 0 at the end.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         loop {
-            if self.nothing_held() && self.reads_directly() {
+            if self.nothing_held() && self.reads_directly(buffer.len()) {
                 let size = self.reader.bulk().min(buffer.len() as u64) as usize;
                 let wait = self.waits.read();
                 let result = self
@@ -364,7 +365,7 @@ impl WireBody {
                     return Ok(length);
                 }
                 Found::Done => return Ok(0),
-                Found::NeedsMore if self.reads_directly() && self.nothing_held() => {}
+                Found::NeedsMore if self.nothing_held() && self.reads_directly(buffer.len()) => {}
                 Found::NeedsMore => self.receive().await?,
             }
         }
@@ -380,9 +381,6 @@ impl WireBody {
                 Ok(0)
             }
             Ok(received) => {
-                if received == buffer.capacity() {
-                    self.read_size = (self.read_size * 4).min(LARGEST_READ);
-                }
                 self.took(received);
                 Ok(received)
             }
@@ -393,27 +391,21 @@ impl WireBody {
     /// Receives more of a body behind what is held.
     async fn receive(&mut self) -> Result<()> {
         let wait = self.waits.read();
-        if self.window.is_none() && self.reader.remaining().is_none() {
-            let connection = self.connection()?;
+        // Nothing is taken out while it waits: a read that is given up loses nothing.
+        let Some(connection) = self.lease.as_mut().and_then(Lease::connection) else {
+            return Err(closed());
+        };
+        let window = self.window.get_or_insert_with(|| {
             let window = Window::new(&connection.received);
             connection.received.clear();
-            self.window = Some(window);
-        }
-        let mut window = self.window.take();
-        let result = match (&mut window, self.connection()) {
-            (_, Err(error)) => return Err(error),
-            (Some(window), Ok(connection)) => connection.stream.read(window.room(), wait).await,
-            (None, Ok(connection)) => {
-                connection.receive(wait).await
-            }
-        };
-        if let (Some(window), Ok(received)) = (&mut window, &result) {
-            window.received(*received);
-        }
-        self.window = window;
-        match result {
+            window
+        });
+        match connection.stream.read(window.room(), wait).await {
             Ok(0) => self.ended(),
-            Ok(_) => Ok(()),
+            Ok(received) => {
+                window.received(received);
+                Ok(())
+            }
             Err(error) => Err(self.failed(error)),
         }
     }
@@ -440,4 +432,12 @@ impl WireBody {
         }
         Ok(())
     }
+}
+
+fn closed() -> Error {
+    Error::new(
+        ErrorKind::StreamClosed,
+        "the response was closed before its body was read",
+    )
+    .in_phase(Phase::ReceiveBody)
 }

@@ -67,12 +67,18 @@ fn pieces(wire: &mut Wire) -> std::io::Result<()> {
 enum Call {
     Get,
     Post(usize),
+    /// Of unknown length, read off the event loop.
+    PostReader(usize),
 }
 
 async fn exchange(client: &Client, url: &str, call: &Call) -> String {
     let request = match call {
         Call::Get => client.get(url),
         Call::Post(size) => client.post(url).body(vec![b'x'; *size]),
+        Call::PostReader(size) => {
+            let reader = std::io::Cursor::new(vec![b'x'; *size]);
+            client.post(url).body(Body::from_reader(reader))
+        }
     };
     request.send().await.unwrap().text().await.unwrap()
 }
@@ -112,7 +118,7 @@ async fn a_get_may_be_dropped_after_any_poll() {
     let server = Server::wire(pieces);
     let polls =
         drop_at_every_poll(&server.url("/"), PoolLimits::new().hard_limit(1), Call::Get).await;
-    assert!(polls >= 4, "{polls}");
+    assert!(polls >= 8, "{polls}");
 }
 
 #[tokio::test]
@@ -124,7 +130,7 @@ async fn a_get_over_tls_may_be_dropped_after_any_poll() {
         Call::Get,
     )
     .await;
-    assert!(polls >= 4, "{polls}");
+    assert!(polls >= 8, "{polls}");
 }
 
 #[tokio::test]
@@ -133,7 +139,7 @@ async fn a_get_over_fresh_connections_may_be_dropped_after_any_poll() {
     for url in [server.url("/"), server.https("/")] {
         let limits = PoolLimits::new().hard_limit(1).soft_limit(0);
         let polls = drop_at_every_poll(&url, limits, Call::Get).await;
-        assert!(polls >= 5, "{polls}");
+        assert!(polls >= 8, "{polls}");
     }
 }
 
@@ -145,13 +151,35 @@ async fn a_name_look_up_may_be_dropped_after_any_poll() {
     drop_at_every_poll(&url, limits, Call::Get).await;
 }
 
+/// Takes bodies in sips, so that the client has to wait with its writing.
+fn sips(wire: &mut Wire) -> std::io::Result<()> {
+    while let Some(head) = wire.read_head()? {
+        if head
+            .header("content-length")
+            .is_some_and(|length| length != "0")
+        {
+            let mut left: usize = head.header("content-length").unwrap().parse().unwrap();
+            while left > 0 {
+                left -= wire.read_exactly(left.min(256 << 10))?.len();
+                std::thread::sleep(MS / 2);
+            }
+        } else {
+            wire.read_body(&head)?;
+        }
+        Reply::ok("abcdefgh").send(wire, false)?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_large_post_may_be_dropped_after_any_poll() {
-    let server = Server::wire_tls(sniff(), pieces);
+    let server = Server::wire_tls(sniff(), sips);
     for url in [server.url("/"), server.https("/")] {
         let limits = PoolLimits::new().hard_limit(1);
-        let polls = drop_at_every_poll(&url, limits, Call::Post(8 << 20)).await;
-        assert!(polls >= 4, "{polls}");
+        let polls = drop_at_every_poll(&url, limits, Call::Post(20 << 20)).await;
+        assert!(polls >= 8, "{polls}");
+        let polls = drop_at_every_poll(&url, limits, Call::PostReader(6 << 20)).await;
+        assert!(polls >= 5, "{polls}");
     }
 }
 
@@ -404,15 +432,14 @@ async fn a_slow_reader_as_body_does_not_hold_up_the_event_loop() {
         .send();
     let upload = tokio::spawn(async move { upload.await.unwrap().text().await.unwrap() });
     // The one thread of this runtime stays free meanwhile.
-    let mut longest = Duration::ZERO;
+    let mut turns = 0;
     while !upload.is_finished() {
-        let before = std::time::Instant::now();
         tokio::time::sleep(MS).await;
-        longest = longest.max(before.elapsed());
+        turns += 1;
     }
     assert_eq!(upload.await.unwrap(), "19");
     assert!(begun.elapsed() >= 380 * MS, "{:?}", begun.elapsed());
-    assert!(longest < 15 * MS, "the loop stood still for {longest:?}");
+    assert!(turns > 40, "the loop turned {turns} times");
 }
 
 /// Answers by itself.

@@ -54,12 +54,10 @@ impl Peer for Blocking {
     fn download(&mut self, url: &str, size: u64) -> Done {
         let mut response = self.client.get(url).send()?;
         let mut received = 0;
-        loop {
-            match response.read(&mut self.buffer)? {
-                0 => return check(received, size),
-                length => received += length as u64,
-            }
+        while let Some(chunk) = response.chunk()? {
+            received += chunk.len() as u64;
         }
+        check(received, size)
     }
 
     fn upload(&mut self, url: &str, body: &Bytes) -> Done {

@@ -22,20 +22,19 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use self::core::body::Incoming;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::iter::Iter;
 use self::core::pool::Lease;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
-use crate::error::{Error, ErrorKind, Result};
+use crate::body::{Body, writer_failed};
+use crate::error::Result;
 use crate::request::Request;
 use crate::shapes::Shape;
 
@@ -51,6 +50,26 @@ pub trait Transport: Send + Sync {
 
     /// Ends the transport with its client.
     fn close(&self) {}
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        (**self).send(request)
+    }
+
+    fn close(&self) {
+        (**self).close();
+    }
+}
+
+impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        (**self).send(request)
+    }
+
+    fn close(&self) {
+        (**self).close();
+    }
 }
 
 impl Response {
@@ -80,14 +99,17 @@ impl Response {
 
     /// Polls for the next piece. The body is inside the future while it waits.
     fn poll_piece(&mut self, raw: bool, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        if let Err(error) = self.check_open() {
+            return Poll::Ready(Err(self.locate(error)));
+        }
         if self.pending.is_idle() {
             if self.body.has_ended() {
                 return Poll::Ready(Ok(None));
             }
-            let mut body = std::mem::replace(
-                &mut self.body,
-                Incoming::whole(Bytes::new(), Instant::now()),
-            );
+            let mut body = {
+                let stand_in = self.body.stand_in();
+                std::mem::replace(&mut self.body, stand_in)
+            };
             self.pending.begin(Box::pin(async move {
                 let piece = if raw {
                     body.raw_piece().await
@@ -105,14 +127,6 @@ impl Response {
             None => Poll::Ready(Ok(None)),
         }
     }
-}
-
-fn writer_failed(error: io::Error) -> Error {
-    Error::new(
-        ErrorKind::WriteError,
-        format!("the writer that the body is copied to failed: {error}"),
-    )
-    .with_source(error)
 }
 
 /// Gives the pieces of the body, decoded.
@@ -159,6 +173,23 @@ impl<S: Shape + Unpin> Stream for Iter<'_, S> {
                 return Poll::Ready(Some(Err(error)));
             }
         }
+    }
+}
+
+/// The body can be read on through the new form.
+impl From<Response> for Body {
+    fn from(response: Response) -> Self {
+        Body::from_stream(response)
+    }
+}
+
+/// Gives the response in the `http` crate's form; its body can be read on.
+impl From<Response> for http::Response<Body> {
+    fn from(mut response: Response) -> Self {
+        let (status, version) = (response.status(), response.version());
+        let headers = std::mem::take(response.headers_mut());
+        let extensions = std::mem::take(response.extensions_mut());
+        crate::history::http_response(status, version, headers, extensions, response.into())
     }
 }
 

@@ -28,8 +28,9 @@ pub use self::core::iter::Iter;
 use self::core::pool::Lease;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
+use crate::body::{Body, writer_failed};
 use crate::config::Wait;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::request::Request;
 use crate::shapes::Shape;
 
@@ -48,6 +49,26 @@ pub trait Transport: Send + Sync {
 impl Read for Response {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_into(buffer).map_err(io::Error::from)
+    }
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn send(&self, request: Request) -> Result<Response> {
+        (**self).send(request)
+    }
+
+    fn close(&self) {
+        (**self).close();
+    }
+}
+
+impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
+    fn send(&self, request: Request) -> Result<Response> {
+        (**self).send(request)
+    }
+
+    fn close(&self) {
+        (**self).close();
     }
 }
 
@@ -72,19 +93,28 @@ impl Response {
     }
 }
 
-fn writer_failed(error: io::Error) -> Error {
-    Error::new(
-        ErrorKind::WriteError,
-        format!("the writer that the body is copied to failed: {error}"),
-    )
-    .with_source(error)
-}
-
 impl<S: Shape> Iterator for Iter<'_, S> {
     type Item = Result<S::Item>;
 
     fn next(&mut self) -> Option<Self::Item> {
         Iter::next(self)
+    }
+}
+
+/// The body can be read on through the new form.
+impl From<Response> for Body {
+    fn from(response: Response) -> Self {
+        Body::from_reader(response)
+    }
+}
+
+/// Gives the response in the `http` crate's form; its body can be read on.
+impl From<Response> for http::Response<Body> {
+    fn from(mut response: Response) -> Self {
+        let (status, version) = (response.status(), response.version());
+        let headers = std::mem::take(response.headers_mut());
+        let extensions = std::mem::take(response.extensions_mut());
+        crate::history::http_response(status, version, headers, extensions, response.into())
     }
 }
 

@@ -14,7 +14,7 @@ use http_body::{Frame, SizeHint};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 
 /// How much is read from a file or reader at a time.
-pub(crate) const READ_SIZE: usize = 256 * 1024;
+pub(crate) const READ_SIZE: usize = 128 * 1024;
 
 /// How much of a response is copied at a time.
 pub(crate) const COPY_SIZE: usize = 128 * 1024;
@@ -57,6 +57,49 @@ pub(crate) enum ReadSource {
     Reader(Mutex<Box<dyn Read + Send>>),
 }
 
+impl ReadSource {
+    /// Reads what comes next into the front of `buffer`, which keeps its size; 0 is the end.
+    pub(crate) fn read_next(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        // Cleared once: the buffer keeps its size from piece to piece.
+        if buffer.is_empty() {
+            let size = match self {
+                ReadSource::File(file) => {
+                    usize::try_from(file.end - file.position).unwrap_or(READ_SIZE)
+                }
+                ReadSource::Reader(_) => READ_SIZE,
+            };
+            buffer.resize(size.clamp(1, READ_SIZE), 0);
+        }
+        match self {
+            ReadSource::File(file) => file.read_next(buffer),
+            ReadSource::Reader(reader) => read_some(&mut **unlocked(reader), buffer),
+        }
+    }
+}
+
+impl ReadSource {
+    /// As [`read_next`](ReadSource::read_next), but of a file as much as `buffer` holds once it has `size`: fewer hops between threads.
+    #[allow(dead_code, reason = "only the async form changes threads")]
+    pub(crate) fn read_many(&mut self, buffer: &mut Vec<u8>, size: usize) -> io::Result<usize> {
+        let ReadSource::File(file) = self else {
+            return self.read_next(buffer);
+        };
+        let left = usize::try_from(file.end - file.position).unwrap_or(size);
+        if buffer.is_empty() {
+            buffer.resize(size.min(left).max(1), 0);
+        }
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let end = buffer.len().min(filled + READ_SIZE);
+            match file.read_next(&mut buffer[filled..end])? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        Ok(filled)
+    }
+}
+
 impl fmt::Debug for ReadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -75,20 +118,16 @@ pub(crate) struct FileBody {
 }
 
 impl FileBody {
-    /// Reads the next part; an empty buffer is the end.
-    pub(crate) fn read_next(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let want = usize::try_from(self.end - self.position)
-            .unwrap_or(READ_SIZE)
-            .min(READ_SIZE);
-        buffer.resize(want, 0);
-        let read = if want == 0 {
-            0
-        } else {
-            read_at(&self.file, buffer, self.position)?
+    /// Reads the next part; 0 is the end.
+    fn read_next(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
+        let want = left.min(buffer.len());
+        let read = match want {
+            0 => 0,
+            _ => read_at(&self.file, &mut buffer[..want], self.position)?,
         };
-        buffer.truncate(read);
         self.position += read as u64;
-        Ok(())
+        Ok(read)
     }
 }
 
@@ -211,6 +250,13 @@ impl Body {
         matches!(self.kind, Kind::Empty | Kind::Bytes(_) | Kind::File(_))
     }
 
+    /// Stands for a reader or stream that went elsewhere.
+    pub(crate) fn consumed() -> Body {
+        Body {
+            kind: Kind::Consumed,
+        }
+    }
+
     /// Takes what is to be sent; what can be sent again stays here too.
     pub(crate) fn take_for_sending(&mut self) -> Result<Kind> {
         match &self.kind {
@@ -242,6 +288,12 @@ impl From<Bytes> for Body {
         Body {
             kind: Kind::Bytes(bytes),
         }
+    }
+}
+
+impl From<bytes::BytesMut> for Body {
+    fn from(bytes: bytes::BytesMut) -> Self {
+        bytes.freeze().into()
     }
 }
 
@@ -350,11 +402,11 @@ impl http_body::Body for Body {
                 (!all.is_empty()).then_some(Ok(all))
             }
             Kind::File(file) => {
-                let mut buffer = Vec::new();
+                let mut buffer = vec![0; READ_SIZE];
                 finish_read(file.read_next(&mut buffer), buffer)
             }
             Kind::Reader { reader, .. } => {
-                let mut buffer = Vec::new();
+                let mut buffer = vec![0; READ_SIZE];
                 finish_read(read_some(&mut **unlocked(reader), &mut buffer), buffer)
             }
             Kind::Stream { stream, .. } => {
@@ -380,25 +432,25 @@ impl http_body::Body for Body {
     }
 }
 
-fn finish_read(result: io::Result<()>, buffer: Vec<u8>) -> Option<Result<Bytes>> {
+fn finish_read(result: io::Result<usize>, mut buffer: Vec<u8>) -> Option<Result<Bytes>> {
     match result {
-        Ok(()) if buffer.is_empty() => None,
-        Ok(()) => Some(Ok(buffer.into())),
+        Ok(0) => None,
+        Ok(read) => {
+            buffer.truncate(read);
+            Some(Ok(buffer.into()))
+        }
         Err(error) => Some(Err(reader_failed(error))),
     }
 }
 
-/// Reads what a reader has at once, up to [`READ_SIZE`]; an empty buffer is the end.
-pub(crate) fn read_some(reader: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<()> {
-    buffer.resize(READ_SIZE, 0);
-    let read = loop {
+/// Reads what a reader has at once; 0 is the end.
+fn read_some(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
         match reader.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => break other,
+            other => return other,
         }
-    };
-    buffer.truncate(*read.as_ref().unwrap_or(&0));
-    read.map(|_| ())
+    }
 }
 
 /// The inside of a mutex that nobody else can hold.
@@ -418,6 +470,14 @@ pub(crate) fn stream_failed(error: BoxError) -> Error {
     Error::new(
         ErrorKind::LocalProtocolError,
         format!("the stream of the request body failed: {error}"),
+    )
+    .with_source(error)
+}
+
+pub(crate) fn writer_failed(error: io::Error) -> Error {
+    Error::new(
+        ErrorKind::WriteError,
+        format!("the writer that the body is copied to failed: {error}"),
     )
     .with_source(error)
 }
@@ -501,11 +561,10 @@ mod tests {
             let Kind::File(mut part) = body.take_for_sending().unwrap() else {
                 panic!("a file body")
             };
-            let mut buffer = Vec::new();
-            part.read_next(&mut buffer).unwrap();
-            assert_eq!(buffer, b"456789");
-            part.read_next(&mut buffer).unwrap();
-            assert!(buffer.is_empty());
+            let mut buffer = [0; 16];
+            assert_eq!(part.read_next(&mut buffer).unwrap(), 6);
+            assert_eq!(&buffer[..6], b"456789");
+            assert_eq!(part.read_next(&mut buffer).unwrap(), 0);
         }
     }
 

@@ -50,10 +50,12 @@ impl DefaultHeaders {
                 Some(HeaderValue::from_static(config::USER_AGENT)),
             ),
         ];
+        let ranged = client.contains_key(RANGE);
         for (name, value) in library {
             if let Some(value) = value
                 && !client.contains_key(&name)
                 && !suppressed.contains(&name)
+                && !(ranged && name == ACCEPT_ENCODING)
             {
                 map.insert(name, value);
             }

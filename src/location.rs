@@ -361,6 +361,8 @@ impl BaseUrl {
 
     /// Joins by exactly one slash; base's query comes first; dot segments cannot climb above the base's path.
     pub(crate) fn join(&self, input: &str) -> Result<Location> {
+        // What the URL rules would trim later must not hide a dot segment now.
+        let input = input.trim_matches(|c: char| c <= ' ');
         let (rest, fragment) = match input.split_once('#') {
             Some((rest, fragment)) => (rest, Some(fragment)),
             None => (input, self.fragment.as_deref()),

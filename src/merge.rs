@@ -53,7 +53,11 @@ pub(crate) fn finish(
 /// The client's cookies belong to the origin of its base_url; without one, to the origin asked first in each call.
 fn client_cookies<'a>(config: &'a ClientConfig, request: &Request) -> &'a [(String, String)] {
     match &config.base_url {
-        Some(base) if base.url().origin() != request.url().origin() => &[],
+        Some(base)
+            if !config.cookies.is_empty() && base.url().origin() != request.url().origin() =>
+        {
+            &[]
+        }
         _ => &config.cookies,
     }
 }

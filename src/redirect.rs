@@ -1,5 +1,7 @@
 //! Redirects: which request comes next, and what it must not carry (RFC 9110 section 15.4).
 
+use std::fmt;
+
 use http::header::{
     AUTHORIZATION, COOKIE, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
     TRANSFER_ENCODING,
@@ -9,13 +11,12 @@ use url::Url;
 
 use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
 use crate::location::Location;
-use crate::request::Request;
+use crate::request::{RedactedUrl, Request};
 
 /// Decides about each redirect that would be followed.
 pub(crate) type Policy = dyn Fn(Attempt<'_>) -> Action + Send + Sync;
 
 /// A redirect that is about to be followed, for a `redirect_policy`.
-#[derive(Debug)]
 pub struct Attempt<'a> {
     pub(crate) status: StatusCode,
     pub(crate) next: &'a Url,
@@ -51,6 +52,15 @@ impl<'a> Attempt<'a> {
     /// Ends the call with an error.
     pub fn error(self, error: impl Into<BoxError>) -> Action {
         Action(Decision::Fail(error.into()))
+    }
+}
+
+impl fmt::Debug for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("status", &self.status)
+            .field("url", &RedactedUrl(self.next))
+            .finish_non_exhaustive()
     }
 }
 

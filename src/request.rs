@@ -1,6 +1,7 @@
 //! A request, merged and ready to be sent.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Extensions, Method, Version};
@@ -9,8 +10,9 @@ use url::Url;
 use crate::body::Body;
 use crate::config::{Setting, Timeout};
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::headers::{Redacted, RequestHeaders};
+use crate::headers::{Redacted, RequestHeaders, is_secret};
 use crate::location::Location;
+use crate::redirect::Policy;
 
 /// A request: method, URL, headers, body, and every option given for it alone.
 ///
@@ -48,10 +50,11 @@ enum Target {
 }
 
 /// What else was said for this request alone.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Options {
     pub(crate) follow_redirects: Setting<bool>,
     pub(crate) max_redirects: Setting<usize>,
+    pub(crate) redirect_policy: Option<Arc<Policy>>,
     /// The `cookie` field made of client and request cookies; it belongs to the first origin (S5).
     pub(crate) cookies: Option<HeaderValue>,
 }
@@ -263,7 +266,12 @@ impl Request {
             .try_into()
             .map_err(|error| bad_header("a header name is not a token", error.into()))?;
         match value.try_into() {
-            Ok(value) => Ok((name, value)),
+            Ok(mut value) => {
+                if is_secret(&name) {
+                    value.set_sensitive(true);
+                }
+                Ok((name, value))
+            }
             Err(error) => Err(bad_header(
                 format!("the value of the header `{name}` has a forbidden character"),
                 error.into(),
@@ -289,17 +297,19 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A URL whose password no `Debug` shows.
+/// A URL whose password, or token in its place, no `Debug` shows.
 pub(crate) struct RedactedUrl<'a>(pub(crate) &'a Url);
 
 impl fmt::Debug for RedactedUrl<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.password().is_none() {
-            return write!(f, "{}", self.0);
-        }
         let mut url = self.0.clone();
-        let _ = url.set_password(Some("[secure]"));
-        write!(f, "{}", url.as_str().replace("%5Bsecure%5D", "[secure]"))
+        // Neither can fail for a URL that has userinfo.
+        let _ = match (url.username().is_empty(), url.password().is_some()) {
+            (_, true) => url.set_password(Some("[secure]")),
+            (false, false) => url.set_username("[secure]"),
+            (true, false) => Ok(()),
+        };
+        f.write_str(&url.as_str().replace("%5Bsecure%5D", "[secure]"))
     }
 }
 

@@ -18,6 +18,11 @@ pub trait Shape: sealed::Shape {
     fn push(&mut self, piece: Bytes);
     #[doc(hidden)]
     fn finish(&mut self);
+    /// Whether it may hold back a part of what was pushed.
+    #[doc(hidden)]
+    fn holds(&self) -> bool {
+        true
+    }
 }
 
 mod sealed {
@@ -63,6 +68,10 @@ impl Shape for Chunks {
         self.piece = piece;
     }
 
+    fn holds(&self) -> bool {
+        self.size.is_some()
+    }
+
     fn finish(&mut self) {
         self.finished = true;
     }
@@ -76,6 +85,8 @@ pub struct Text {
     text: String,
     /// How much of `text` is given out.
     given: usize,
+    /// How many characters are not.
+    left: usize,
     finished: bool,
 }
 
@@ -86,12 +97,21 @@ impl Text {
             size: None,
             text: String::new(),
             given: 0,
+            left: 0,
             finished: false,
         }
     }
 
     pub(crate) fn set_size(&mut self, size: usize) {
         self.size = Some(size.max(1));
+    }
+
+    fn decode(&mut self, piece: &[u8], last: bool) {
+        let held = self.text.len();
+        self.decoder.decode(piece, last, &mut self.text);
+        if self.size.is_some() {
+            self.left += self.text[held..].chars().count();
+        }
     }
 }
 
@@ -108,25 +128,28 @@ impl Shape for Text {
             return Some(std::mem::take(&mut self.text));
         };
         // The size counts characters, as in HTTPX.
-        let end = match left.char_indices().nth(size) {
-            Some((end, _)) => end,
-            None if self.finished || left.chars().count() == size => left.len(),
-            None => return None,
-        };
+        if self.left < size && !self.finished {
+            return None;
+        }
+        let end = left
+            .char_indices()
+            .nth(size)
+            .map_or(left.len(), |(end, _)| end);
         let item = left[..end].to_owned();
         self.given += end;
+        self.left -= self.left.min(size);
         Some(item)
     }
 
     fn push(&mut self, piece: Bytes) {
         self.text.drain(..self.given);
         self.given = 0;
-        self.decoder.decode(&piece, false, &mut self.text);
+        self.decode(&piece, false);
     }
 
     fn finish(&mut self) {
         self.finished = true;
-        self.decoder.decode(&[], true, &mut self.text);
+        self.decode(&[], true);
     }
 }
 

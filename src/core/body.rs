@@ -9,9 +9,12 @@ use http::HeaderMap;
 
 use super::wire_body::WireBody;
 use super::{dual, rt};
-use crate::body::{Body, ByteStream, Kind, ReadSource, reader_failed};
+use crate::body::{Body, ByteStream, Kind, ReadSource};
 use crate::decode::{DecodeError, Decoder};
 use crate::error::{Error, ErrorKind, Phase, Result};
+
+/// What is reserved for a body at once, whatever length is announced.
+const FIRST_ROOM: u64 = 64 * 1024;
 
 /// Where the bytes come from.
 #[derive(Debug)]
@@ -38,8 +41,11 @@ impl fmt::Debug for StreamSource {
 pub(crate) struct Incoming {
     source: Source,
     decoder: Option<Box<Decoding>>,
+    decodes: bool,
     /// A piece that the caller has taken a part of.
     rest: Bytes,
+    /// What a call that collects everything has so far.
+    gathered: Vec<u8>,
     downloaded: u64,
     started: Instant,
     elapsed: Option<Duration>,
@@ -87,7 +93,9 @@ impl Incoming {
         Incoming {
             source,
             decoder: None,
+            decodes: false,
             rest: Bytes::new(),
+            gathered: Vec::new(),
             downloaded: 0,
             started,
             elapsed: None,
@@ -100,6 +108,7 @@ impl Incoming {
     /// Decodes by the headers' `content-encoding`.
     pub(crate) fn decode_by(&mut self, headers: &HeaderMap, most: Option<u64>) -> Result<()> {
         if let Some(decoder) = Decoder::from_headers(headers).map_err(bad_coding)? {
+            self.decodes = true;
             self.decoder = Some(Box::new(Decoding {
                 decoder,
                 decoded: 0,
@@ -111,11 +120,26 @@ impl Incoming {
     }
 
     pub(crate) fn is_decoded(&self) -> bool {
-        self.decoder.is_some()
+        self.decodes
     }
 
     pub(crate) fn was_touched(&self) -> bool {
         self.touched
+    }
+
+    /// What answers for this body while a poll has it: its counters, and no bytes.
+    #[allow(dead_code, reason = "only the async form polls")]
+    pub(crate) fn stand_in(&self) -> Incoming {
+        let mut body = Incoming::new(Source::Ended, self.started, None);
+        body.downloaded = self.downloaded;
+        body.elapsed = self.elapsed;
+        body.decodes = self.decodes;
+        body
+    }
+
+    /// Gives the whole body once more.
+    pub(crate) fn refill(&mut self, whole: Bytes) {
+        self.rest = whole;
     }
 
     /// Gives back what was not wanted of the last piece.
@@ -124,7 +148,7 @@ impl Incoming {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.source, Source::Ended) && self.rest.is_empty()
+        matches!(self.source, Source::Ended) && self.rest.is_empty() && self.gathered.is_empty()
     }
 
     pub(crate) fn downloaded(&self) -> u64 {
@@ -157,7 +181,7 @@ impl Incoming {
             Source::Ended => Some(0),
             Source::Reader(_) | Source::Stream(_) => None,
         };
-        source.map(|left| left + self.rest.len() as u64)
+        source.map(|left| left + (self.rest.len() + self.gathered.len()) as u64)
     }
 
     /// Drops what is not read: the connection is closed, its slot is free.
@@ -165,6 +189,7 @@ impl Incoming {
         self.source = Source::Ended;
         self.decoder = None;
         self.rest = Bytes::new();
+        self.gathered = Vec::new();
     }
 
     fn end(&mut self) {
@@ -188,35 +213,46 @@ impl Incoming {
 
 #[dual]
 impl Incoming {
-    /// The next piece as it came over the wire, still encoded.
+    /// The next piece as it came over the wire, still encoded; never an empty one.
     pub(crate) async fn raw_piece(&mut self) -> Result<Option<Bytes>> {
         self.touched = true;
-        self.check_total()?;
-        let piece = match &mut self.source {
-            Source::Ended => return Ok(None),
-            Source::Whole(bytes) => {
-                let all = std::mem::take(bytes);
-                (!all.is_empty()).then_some(all)
+        loop {
+            self.check_total()?;
+            let piece = match &mut self.source {
+                Source::Ended => return Ok(None),
+                Source::Whole(bytes) => Some(std::mem::take(bytes)).filter(|all| !all.is_empty()),
+                Source::Wire(wire) => wire.piece().await?,
+                Source::Reader(reader) => {
+                    let piece = reader.next(None).await?;
+                    (!piece.is_empty()).then(|| Bytes::copy_from_slice(piece))
+                }
+                Source::Stream(stream) => match rt::next_item(&mut stream.0, None, None).await? {
+                    rt::Item::Next(piece) => Some(piece),
+                    rt::Item::End => None,
+                    rt::Item::Readable => continue,
+                },
+            };
+            match &piece {
+                Some(piece) if piece.is_empty() => continue,
+                Some(piece) => self.downloaded += piece.len() as u64,
+                None => self.end(),
             }
-            Source::Wire(wire) => wire.piece().await?,
-            Source::Reader(reader) => {
-                let piece = reader.next().await.map_err(reader_failed)?;
-                (!piece.is_empty()).then(|| Bytes::copy_from_slice(piece))
-            }
-            Source::Stream(stream) => rt::next_item(&mut stream.0, None).await?,
-        };
-        match &piece {
-            Some(piece) => self.downloaded += piece.len() as u64,
-            None => self.end(),
+            return Ok(piece);
         }
-        Ok(piece)
     }
 
     /// The next piece, decoded.
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
+        if !self.gathered.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.gathered).into()));
+        }
         if !self.rest.is_empty() {
             return Ok(Some(std::mem::take(&mut self.rest)));
         }
+        self.piece_behind_rest().await
+    }
+
+    async fn piece_behind_rest(&mut self) -> Result<Option<Bytes>> {
         if self.decoder.is_none() {
             return self.raw_piece().await;
         }
@@ -248,6 +284,7 @@ impl Incoming {
             return Ok(0);
         }
         if self.rest.is_empty()
+            && self.gathered.is_empty()
             && self.decoder.is_none()
             && let Source::Wire(wire) = &mut self.source
         {
@@ -271,7 +308,7 @@ impl Incoming {
         Ok(length)
     }
 
-    /// Everything that is left, decoded.
+    /// Everything that is left, decoded. What has come so far stays here, so that a call that is given up loses nothing.
     pub(crate) async fn collect(&mut self) -> Result<Bytes> {
         if self.decoder.is_none()
             && self.rest.is_empty()
@@ -279,25 +316,35 @@ impl Incoming {
             && let Some(length) = wire.remaining()
         {
             self.touched = true;
-            let mut whole = Vec::with_capacity(length.min(64 * 1024) as usize);
-            wire.read_rest(&mut whole).await?;
-            self.downloaded += whole.len() as u64;
+            if self.gathered.capacity() == 0 {
+                self.gathered.reserve_exact(length.min(FIRST_ROOM) as usize);
+            }
+            let before = self.gathered.len();
+            let read = wire.read_rest(&mut self.gathered).await;
+            self.downloaded += (self.gathered.len() - before) as u64;
+            read?;
             self.end();
-            return Ok(whole.into());
+            return Ok(std::mem::take(&mut self.gathered).into());
         }
-        let Some(first) = self.piece().await? else {
-            return Ok(Bytes::new());
-        };
-        let Some(second) = self.piece().await? else {
-            return Ok(first);
-        };
-        let mut whole = Vec::with_capacity(2 * (first.len() + second.len()));
-        whole.extend_from_slice(&first);
-        whole.extend_from_slice(&second);
-        while let Some(piece) = self.piece().await? {
-            whole.extend_from_slice(&piece);
+        if self.gathered.is_empty() {
+            // Often there is but one piece: it is the whole.
+            let Some(first) = self.piece().await? else {
+                return Ok(Bytes::new());
+            };
+            self.rest = first;
+            let second = self.piece_behind_rest().await?;
+            let first = std::mem::take(&mut self.rest);
+            let Some(second) = second else {
+                return Ok(first);
+            };
+            self.gathered.reserve(2 * (first.len() + second.len()));
+            self.gathered.extend_from_slice(&first);
+            self.gathered.extend_from_slice(&second);
         }
-        Ok(whole.into())
+        while let Some(piece) = self.piece_behind_rest().await? {
+            self.gathered.extend_from_slice(&piece);
+        }
+        Ok(std::mem::take(&mut self.gathered).into())
     }
 
     /// Everything that is left, raw, if it is at most `most` bytes; otherwise the connection is closed.

@@ -78,6 +78,7 @@ impl ClientBuilder {
     {
         match Request::parse_header(name, value) {
             Ok((name, value)) => {
+                self.suppressed.retain(|other| *other != name);
                 self.headers.append(name, value);
             }
             Err(error) => self.fail(error),
@@ -94,7 +95,10 @@ impl ClientBuilder {
         <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
     {
         match header_map(pairs) {
-            Ok(headers) => replace_names(&mut self.headers, headers),
+            Ok(headers) => {
+                self.suppressed.retain(|name| !headers.contains_key(name));
+                replace_names(&mut self.headers, headers);
+            }
             Err(error) => self.fail(error),
         }
         self
@@ -124,6 +128,7 @@ impl ClientBuilder {
     {
         match Request::parse_header(USER_AGENT, value) {
             Ok((name, value)) => {
+                self.suppressed.retain(|other| *other != name);
                 self.headers.insert(name, value);
             }
             Err(error) => self.fail(error),

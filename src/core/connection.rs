@@ -1,5 +1,6 @@
 //! One connection: its stream, its buffers, and the state of the exchange on it.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -11,11 +12,10 @@ use crate::config::Wait;
 use crate::proto::h1::{Exchange, H1Limits};
 
 /// How much is received at a time while the head of a response is awaited.
-const HEAD_READ: usize = 4096;
-/// What is kept of the send buffer between requests.
-const KEPT_SEND_BUFFER: usize = 4096;
+const HEAD_READ: usize = 3072;
+/// The largest buffer that an idle connection keeps.
+const KEPT_BUFFER: usize = 4096;
 
-#[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
     /// Received, and not used yet.
@@ -56,12 +56,25 @@ impl Connection {
     pub(crate) fn rest(&mut self) {
         self.stream.shrink();
         self.outgoing.clear();
-        if self.outgoing.capacity() > 4 * KEPT_SEND_BUFFER {
-            self.outgoing.shrink_to(KEPT_SEND_BUFFER);
-        }
-        if self.received.capacity() > 4 * HEAD_READ {
+        self.outgoing.shrink_to(KEPT_BUFFER);
+        if self.received.capacity() > KEPT_BUFFER {
             self.received = BytesMut::new();
         }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.stream.close();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was received may be secret.
+        f.debug_struct("Connection")
+            .field("remote_addr", &self.remote_addr)
+            .finish_non_exhaustive()
     }
 }
 

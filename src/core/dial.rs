@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::stream::Stream;
-use super::tls_stream::TlsSession;
+use super::tls_stream::{self, TlsSession};
 use super::{dual, rt};
 use crate::client_config::ClientConfig;
 use crate::config::Wait;
@@ -70,12 +70,14 @@ async fn connect(
         each: None,
         until: deadline,
     };
-    let mut io = open(config, origin, wait).await?;
-    let mut tls = None;
-    if origin.secure {
-        tls = Some(TlsSession::connect(&mut io, config, origin, wait).await?);
+    if !origin.secure {
+        return Ok(Stream::new(open(config, origin, wait).await?, None));
     }
-    Ok(Stream::new(io, tls))
+    // A bad configuration is found before anything is opened.
+    let prepared = tls_stream::prepare(config).await?;
+    let mut io = open(config, origin, wait).await?;
+    let tls = TlsSession::connect(&mut io, prepared, origin, wait).await?;
+    Ok(Stream::new(io, Some(tls)))
 }
 
 #[dual]

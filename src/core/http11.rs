@@ -3,6 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use http::Method;
+
 use super::connection::Connection;
 use super::dual;
 use super::upload::{SMALL_BODY, Sent, Upload};
@@ -79,6 +81,15 @@ impl Waits {
         .in_phase(Phase::Send)
     }
 
+    /// What the user's own reader or stream did.
+    pub(crate) fn source_failed(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::TotalTimeout => self.total_timeout(),
+            _ => error,
+        }
+        .in_phase(Phase::Send)
+    }
+
     fn failed(
         &self,
         error: io::Error,
@@ -132,7 +143,14 @@ impl Connection {
         );
         self.outgoing.clear();
         self.stream.begin_request();
-        let target = TargetForm::Origin(location.path_and_query());
+        let authority;
+        let target = match *request.method() == Method::CONNECT {
+            true => {
+                authority = format!("{}:{}", location.host(), location.origin().port);
+                TargetForm::Authority(&authority)
+            }
+            false => TargetForm::Origin(location.path_and_query()),
+        };
         write_head(
             &mut self.outgoing,
             request.method(),
@@ -217,8 +235,7 @@ impl Connection {
                 each: Some(CONTINUE_TIMEOUT),
                 until: waits.total,
             };
-            match self.receive(wait).await
-            {
+            match self.receive(wait).await {
                 Ok(0) => return Err(self.ended()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && !waits.is_over() => {
@@ -227,21 +244,27 @@ impl Connection {
                 Err(error) => return Err(self.receiving_failed(error, waits)),
             }
         }
+        // A final response may have come in one piece with the interim one.
+        let received = self.exchange.receive(&mut self.received);
+        if let Some(Received::Final(head, reader)) = received.map_err(bad_response)? {
+            return Ok(Sent::Early(Box::new(Received::Final(head, reader))));
+        }
         self.send_body(upload, framing, waits).await
     }
 
     async fn receive_head(&mut self, waits: &Waits) -> Result<(ResponseHead, BodyReader)> {
         let wait = waits.read();
         loop {
-            match self.receive(wait).await {
-                Ok(0) => return Err(self.ended()),
-                Ok(_) => {}
-                Err(error) => return Err(self.receiving_failed(error, waits)),
-            }
+            // What came with an interim response may be all there is.
             while let Some(received) = self.exchange.receive(&mut self.received).map_err(in_head)? {
                 if let Received::Final(head, reader) = received {
                     return Ok((head, reader));
                 }
+            }
+            match self.receive(wait).await {
+                Ok(0) => return Err(self.ended()),
+                Ok(_) => {}
+                Err(error) => return Err(self.receiving_failed(error, waits)),
             }
         }
     }
@@ -249,7 +272,7 @@ impl Connection {
 
 impl Connection {
     /// The peer closed before the head was complete.
-    fn ended(&self) -> Error {
+    pub(crate) fn ended(&self) -> Error {
         in_head(self.exchange.eof(&self.received))
     }
 

@@ -74,7 +74,12 @@ impl<'a, S: Shape> Iter<'a, S> {
     /// Takes a piece, the end, or an error; returns what ends the walk.
     pub(crate) fn take(&mut self, piece: Result<Option<Bytes>>) -> Option<Error> {
         match piece {
-            Ok(Some(piece)) => self.shape.push(piece),
+            Ok(Some(piece)) => {
+                self.shape.push(piece);
+                if self.shape.holds() {
+                    self.response.consume();
+                }
+            }
             Ok(None) => {
                 self.shape.finish();
                 self.state = State::Ended;

@@ -45,19 +45,27 @@ impl TlsSession {
     }
 }
 
+/// A configuration that cannot exist.
+pub(crate) use std::convert::Infallible as Prepared;
+
+#[dual]
+pub(crate) async fn prepare(_config: &ClientConfig) -> Result<Prepared> {
+    Err(Error::new(
+        ErrorKind::UnsupportedProtocol,
+        "https needs TLS, and dimorph was built without it: switch on its feature `rustls`",
+    )
+    .in_phase(Phase::Tls))
+}
+
 #[dual]
 impl TlsSession {
     pub(crate) async fn connect(
         _io: &mut rt::Stream,
-        _config: &ClientConfig,
-        origin: Origin<'_>,
+        config: Prepared,
+        _origin: Origin<'_>,
         _wait: Wait,
     ) -> Result<Box<TlsSession>> {
-        Err(Error::new(
-            ErrorKind::UnsupportedProtocol,
-            format!("https://{} needs TLS, and dimorph was built without it: switch on its feature `rustls`", origin.host),
-        )
-        .in_phase(Phase::Tls))
+        match config {}
     }
 
     pub(crate) async fn read(

@@ -3,6 +3,7 @@
 //! A [`Lease`] holds one slot. Dropping it, anywhere and in either form, frees the slot or passes it on to who
 //! waits; that is the whole story of cancellation.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -22,11 +23,16 @@ pub(crate) struct Pool {
 }
 
 /// A slot of the pool, with the connection in it where there is one.
-#[derive(Debug)]
 pub(crate) struct Lease {
     pool: Pool,
     key: KeyId,
     connection: Option<Box<Connection>>,
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lease").field(&self.connection).finish()
+    }
 }
 
 /// A place in the queue.
@@ -65,9 +71,7 @@ impl Pool {
         for waker in effects.wake {
             waker.notify();
         }
-        for mut connection in effects.close {
-            connection.stream.close();
-        }
+        drop(effects.close);
         result
     }
 

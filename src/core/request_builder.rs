@@ -1,5 +1,8 @@
 //! A request in the making.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Extensions, Version};
 use serde::Serialize;
@@ -14,10 +17,10 @@ use crate::headers::replace_names;
 use crate::merge;
 use crate::pairs::{HeaderKey, header_map};
 use crate::params::Params;
+use crate::redirect::{Action, Attempt};
 use crate::request::Request;
 
 /// A request in the making; what is bad about it is kept, and returned by `build` or `send`.
-#[derive(Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     client: Client,
@@ -166,6 +169,17 @@ impl RequestBuilder {
         })
     }
 
+    /// Asks a function about each redirect of this request, instead of the client's.
+    pub fn redirect_policy(
+        self,
+        policy: impl Fn(Attempt<'_>) -> Action + Send + Sync + 'static,
+    ) -> Self {
+        self.change(|request| {
+            request.options_mut().redirect_policy = Some(Arc::new(policy));
+            Ok(())
+        })
+    }
+
     /// Asks for an HTTP version.
     pub fn version(self, version: Version) -> Self {
         self.change(|request| {
@@ -187,12 +201,15 @@ impl RequestBuilder {
     /// # Errors
     /// The first thing that was bad: `InvalidUrl`, `UnsupportedProtocol`, `LocalProtocolError` for headers and cookies, `Builder`.
     pub fn build(self) -> Result<Request> {
-        merge::finish(
-            self.client.config(),
-            self.request?,
-            &self.params,
-            &self.cookies,
-        )
+        self.build_split().1
+    }
+
+    /// Splits into the client and the request, merged.
+    fn build_split(self) -> (Client, Result<Request>) {
+        let merged = self.request.and_then(|request| {
+            merge::finish(self.client.config(), request, &self.params, &self.cookies)
+        });
+        (self.client, merged)
     }
 
     /// Makes a second builder of the same content; `None` where the body is a reader or stream, or something is bad.
@@ -231,13 +248,8 @@ impl RequestBuilder {
     /// # Errors
     /// As [`build`](RequestBuilder::build) and [`Client::send`].
     pub async fn send(self) -> Result<Response> {
-        let request = merge::finish(
-            self.client.config(),
-            self.request?,
-            &self.params,
-            &self.cookies,
-        )?;
-        self.client.send(request).await
+        let (client, request) = self.build_split();
+        client.send(request?).await
     }
 }
 
@@ -249,4 +261,13 @@ fn set_content(request: &mut Request, bytes: Vec<u8>, content_type: &'static str
             .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     request.set_body(bytes.into());
+}
+
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Cookies and parameters may be secret.
+        f.debug_struct("RequestBuilder")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
 }

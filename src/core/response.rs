@@ -42,6 +42,8 @@ pub struct Response {
     config: Option<Arc<ClientConfig>>,
     content: Option<Bytes>,
     closed: bool,
+    /// Text or lines were begun to be read: what their iterator held is gone with it.
+    consumed: bool,
     pub(crate) body: Incoming,
     /// A read that a poll began and nobody has finished.
     pub(crate) pending: rt::Pending<(Incoming, Result<Option<Bytes>>)>,
@@ -67,6 +69,7 @@ impl Response {
             config: None,
             content: None,
             closed: false,
+            consumed: false,
             body,
             pending: rt::Pending::default(),
             upgrade: None,
@@ -348,20 +351,30 @@ impl Response {
         self.check_readable().map(|()| None)
     }
 
-    fn check_readable(&self) -> Result<()> {
-        if self.closed {
-            return Err(Error::new(
+    pub(crate) fn check_open(&self) -> Result<()> {
+        match self.closed {
+            true => Err(Error::new(
                 ErrorKind::StreamClosed,
                 "the response was closed before its body was read",
-            ));
+            )),
+            false => Ok(()),
         }
-        if self.body.was_touched() && self.body.has_ended() {
+    }
+
+    fn check_readable(&self) -> Result<()> {
+        self.check_open()?;
+        if self.consumed || (self.body.was_touched() && self.body.has_ended()) {
             return Err(Error::new(
                 ErrorKind::StreamConsumed,
                 "the body was already consumed piece by piece",
             ));
         }
         Ok(())
+    }
+
+    /// Notes that an iterator holds a part of the body.
+    pub(crate) fn consume(&mut self) {
+        self.consumed = true;
     }
 
     /// A buffer to copy the body through: no larger than what is left of it.
@@ -373,9 +386,9 @@ impl Response {
         vec![0; left.unwrap_or(usize::MAX).clamp(1, COPY_SIZE)]
     }
 
-    /// The error with this response's URL.
+    /// The error with this response's request and URL.
     pub(crate) fn locate(&self, error: Error) -> Error {
-        error.with_url(self.request.url())
+        error.with_request(self.request.without_body())
     }
 
     /// Ends as an entry of another response's history.
@@ -446,6 +459,8 @@ impl Response {
     pub async fn buffer(&mut self) -> Result<&Bytes> {
         if self.content.is_none() {
             let whole = self.whole().await?;
+            // The pieces can be read once more, like those of any other body.
+            self.body.refill(whole.clone());
             self.content = Some(whole);
         }
         match &self.content {
@@ -459,16 +474,18 @@ impl Response {
     /// # Errors
     /// As [`bytes`](Response::bytes).
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        if self.consumed {
+            self.check_readable().map_err(|error| self.locate(error))?;
+        }
         self.piece(false).await
     }
 
     /// Closes the connection if the body is not read to its end.
     pub async fn close(&mut self) {
-        self.pending.settle().await;
-        if !self.body.has_ended() {
-            self.closed = true;
-            self.body.close();
-        }
+        let unread = !self.body.has_ended() || !self.pending.is_idle();
+        self.pending = rt::Pending::default();
+        self.body.close();
+        self.closed |= unread;
     }
 
     /// Takes the connection over after `101 Switching Protocols`.
@@ -489,6 +506,7 @@ impl Response {
     }
 
     pub(crate) async fn piece(&mut self, raw: bool) -> Result<Option<Bytes>> {
+        self.check_open().map_err(|error| self.locate(error))?;
         if let Some((body, piece)) = self.pending.settle().await {
             self.body = body;
             return piece.map_err(|error| self.locate(error));
@@ -501,6 +519,7 @@ impl Response {
     }
 
     pub(crate) async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        self.check_open().map_err(|error| self.locate(error))?;
         if let Some((body, piece)) = self.pending.settle().await {
             self.body = body;
             let piece = piece.map_err(|error| self.locate(error))?;
@@ -515,22 +534,13 @@ impl Response {
             return Ok(content.clone());
         }
         self.check_readable().map_err(|error| self.locate(error))?;
-        let first = match self.pending.settle().await {
-            Some((body, piece)) => {
-                self.body = body;
-                piece.map_err(|error| self.locate(error))?
-            }
-            None => None,
-        };
-        let rest = self
-            .body
-            .collect()
-            .await
-            .map_err(|error| self.locate(error))?;
-        Ok(match first {
-            Some(first) => [first, rest].concat().into(),
-            None => rest,
-        })
+        if let Some((body, piece)) = self.pending.settle().await {
+            self.body = body;
+            let piece = piece.map_err(|error| self.locate(error))?;
+            self.body.put_back(piece.unwrap_or_default());
+        }
+        let whole = self.body.collect().await;
+        whole.map_err(|error| self.locate(error))
     }
 
     /// Reads what little a redirect says, so that its connection can be kept.
@@ -566,6 +576,7 @@ impl<T: Into<Body>> From<http::Response<T>> for Response {
             config: None,
             content: None,
             closed: false,
+            consumed: false,
             body: Incoming::custom(body.into(), Instant::now()),
             pending: rt::Pending::default(),
             upgrade: None,

@@ -22,6 +22,7 @@ use super::pool::Lease;
 use super::response::Response;
 use super::upload::Upload;
 use super::wire_body::WireBody;
+use crate::body::Body;
 use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::proto::h1::{BodyReader, RequestFraming, ResponseHead, request_framing};
@@ -99,9 +100,12 @@ impl Client {
                 Error::new(ErrorKind::ClientClosed, "the client was closed").with_request(request)
             );
         }
-        let kept = request
-            .try_clone()
-            .unwrap_or_else(|_| request.without_body());
+        let kept = request.try_clone().unwrap_or_else(|_| {
+            // The reader or stream goes to the transport: it cannot be sent again.
+            let mut kept = request.without_body();
+            kept.set_body(Body::consumed());
+            kept
+        });
         let mut response = match transport.send(request).await {
             Ok(response) => response,
             Err(error) => return Err(error.with_request(kept)),
@@ -240,7 +244,7 @@ impl Client {
             return Ok(None);
         };
         let config = self.config();
-        let located = |error: Error| error.with_url(response.url());
+        let located = |error: Error| response.locate(error);
         let next = redirect::next_request(
             response.request(),
             response.status(),
@@ -248,7 +252,8 @@ impl Client {
             &config.sensitive_headers,
         )
         .map_err(located)?;
-        if let Some(policy) = &config.redirect_policy {
+        let own = response.request().options().redirect_policy.as_ref();
+        if let Some(policy) = own.or(config.redirect_policy.as_ref()) {
             let mut previous: Vec<Url> = history.iter().map(|entry| entry.url().clone()).collect();
             previous.push(response.url().clone());
             let attempt = Attempt {

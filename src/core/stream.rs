@@ -54,6 +54,9 @@ impl Stream {
 
     /// Receives what is there now.
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         match &mut self.tls {
             None => self.io.try_read(buffer),
             Some(tls) => tls.try_read(&mut self.io, buffer),
@@ -100,6 +103,9 @@ impl Stream {
 impl Stream {
     /// Receives into `buffer`; 0 is the end.
     pub(crate) async fn read(&mut self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         match &mut self.tls {
             None => self.io.read(buffer, wait).await,
             Some(tls) => tls.read(&mut self.io, buffer, wait).await,

@@ -5,12 +5,13 @@
 //! of the ciphertext stays here. Records not sent yet live in the session.
 
 use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::sync::Arc;
 
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
 use super::{dual, rt};
-use crate::client_config::ClientConfig;
+use crate::client_config::{ClientConfig, bad_tls};
 use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::location::Origin;
@@ -72,7 +73,16 @@ impl TlsSession {
         if io.is_silent() {
             return true;
         }
-        matches!(self.try_read(io, &mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        loop {
+            self.make_room();
+            match io.receive_now(&mut self.input) {
+                Ok(received) => self.received(received),
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+            if !matches!(self.take(&mut byte), Ok(None)) {
+                return false;
+            }
+        }
     }
 
     pub(crate) fn has_plaintext(&self) -> bool {
@@ -178,17 +188,30 @@ impl TlsSession {
     }
 }
 
+/// A TLS configuration, parsed.
+pub(crate) type Prepared = Arc<rustls::ClientConfig>;
+
+/// Parses the client's TLS configuration at first need: files may have to be read.
+#[dual]
+pub(crate) async fn prepare(config: &ClientConfig) -> Result<Prepared> {
+    if let Some(ready) = config.tls.ready() {
+        return Ok(ready);
+    }
+    let source = config.tls.clone();
+    let built = rt::off_loop(move || source.config(&|name| std::env::var_os(name))).await;
+    built.map_err(|error| bad_tls(error).in_phase(Phase::Tls))
+}
+
 #[dual]
 impl TlsSession {
     /// Shakes hands. The last flight of a full handshake goes out with the first bytes of the request.
     pub(crate) async fn connect(
         io: &mut rt::Stream,
-        config: &ClientConfig,
+        config: Prepared,
         origin: Origin<'_>,
         wait: Wait,
     ) -> Result<Box<TlsSession>> {
         let in_tls = |error: Error| error.in_phase(Phase::Tls);
-        let tls_config = config.tls_config().map_err(in_tls)?;
         let name = ServerName::try_from(origin.host_name().to_owned()).map_err(|error| {
             in_tls(
                 Error::new(
@@ -198,7 +221,7 @@ impl TlsSession {
                 .with_source(error),
             )
         })?;
-        let session = ClientConnection::new(tls_config, name).map_err(|error| {
+        let session = ClientConnection::new(config, name).map_err(|error| {
             in_tls(Error::new(ErrorKind::ConnectError, tls::describe(&error)).with_source(error))
         })?;
         let mut tls = Box::new(TlsSession {

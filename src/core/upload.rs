@@ -5,13 +5,16 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Version;
+use http::header::CONNECTION;
 
 use super::connection::Connection;
 use super::http11::Waits;
 use super::{dual, rt};
-use crate::body::{ByteStream, Kind, ReadSource, reader_failed};
+use crate::body::{ByteStream, Kind, ReadSource};
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::proto::h1::{Received, RequestFraming, write_chunk_size};
+use crate::headers::has_token;
+use crate::proto::h1::{Received, RequestFraming, ResponseHead, write_chunk_size};
 
 /// A body up to this size goes out with the head, in one write.
 pub(crate) const SMALL_BODY: usize = 16 * 1024;
@@ -90,23 +93,43 @@ impl Connection {
                 next = self.send_piece(&bytes, &mut progress, waits).await?;
             }
             Upload::Reader(reader) => {
+                // A reader may take its time: the head does not wait for it.
+                if framing == RequestFraming::Chunked {
+                    next = self.push_outgoing(&mut progress, waits).await?;
+                }
                 while matches!(next, Next::GoOn) {
-                    let piece = match reader.next().await {
-                        Ok(piece) => piece,
-                        Err(error) => return Err(reader_failed(error).in_phase(Phase::Send)),
-                    };
+                    let piece = reader.next(waits.total).await;
+                    let piece = piece.map_err(|error| waits.source_failed(error))?;
                     if piece.is_empty() {
+                        break;
+                    }
+                    if waits.is_over() {
+                        return Err(waits.total_timeout().in_phase(Phase::Send));
+                    }
+                    if self.hears_enough(&mut progress, u64::MAX)? {
+                        next = Next::Stop;
                         break;
                     }
                     next = self.send_piece(piece, &mut progress, waits).await?;
                 }
             }
             Upload::Stream(stream) => {
+                next = self.push_outgoing(&mut progress, waits).await?;
                 while matches!(next, Next::GoOn) {
-                    let item = rt::next_item(stream, waits.total).await;
-                    match item.map_err(|error| error.in_phase(Phase::Send))? {
-                        Some(piece) => next = self.send_piece(&piece, &mut progress, waits).await?,
-                        None => break,
+                    let io = (!progress.deaf).then(|| self.stream.io());
+                    let item = rt::next_item(stream, io, waits.total).await;
+                    match item.map_err(|error| waits.source_failed(error))? {
+                        rt::Item::Next(piece) => {
+                            next = self.send_piece(&piece, &mut progress, waits).await?;
+                        }
+                        rt::Item::End => break,
+                        rt::Item::Readable => {
+                            if self.hears_enough(&mut progress, u64::MAX)? {
+                                next = Next::Stop;
+                            } else if progress.deaf && progress.early.is_none() {
+                                return Err(self.ended());
+                            }
+                        }
                     }
                 }
             }
@@ -165,12 +188,11 @@ impl Connection {
             }
             _ => {}
         }
-        if let Next::Stop = self.push_outgoing(progress, waits).await? {
-            return Ok(());
+        if let Next::GoOn = self.push_outgoing(progress, waits).await?
+            && let Next::GoOn = self.flush(progress, waits).await?
+        {
+            self.exchange.body_sent();
         }
-        let flushed = self.stream.flush(waits.write()).await;
-        flushed.map_err(|error| waits.write_failed(error))?;
-        self.exchange.body_sent();
         Ok(())
     }
 
@@ -190,39 +212,62 @@ impl Connection {
         waits: &Waits,
     ) -> Result<Next> {
         while !bytes.is_empty() {
-            match self.stream.try_send(bytes) {
-                Ok(sent) if sent > 0 => {
+            let next = match self.stream.try_send(bytes) {
+                Ok(0) => {
+                    self.stuck(io::ErrorKind::WriteZero.into(), 0, progress, waits)
+                        .await?
+                }
+                Ok(sent) => {
                     bytes = &bytes[sent..];
                     continue;
                 }
-                Ok(_) => {
-                    return self
-                        .after_broken_pipe(io::ErrorKind::WriteZero.into(), progress, waits)
-                        .await;
+                Err(error) => {
+                    self.stuck(error, bytes.len() as u64, progress, waits)
+                        .await?
                 }
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    return self.after_broken_pipe(error, progress, waits).await;
-                }
-                Err(_) => {}
-            }
-            let mut wait = waits.write();
-            if progress.early.is_some() {
-                wait.each = Some(wait.each.map_or(PATIENCE, |each| each.min(PATIENCE)));
-            }
-            let listen = progress.early.is_none() && !progress.deaf;
-            let ready = match self.stream.ready(listen, true, wait).await {
-                Ok(ready) => ready,
-                Err(_) if progress.early.is_some() => return Ok(Next::Stop),
-                Err(error) => return Err(waits.write_failed(error)),
             };
-            if ready.read
-                && self.listen(progress)?
-                && !worth_finishing(progress, bytes.len() as u64)
-            {
+            if let Next::Stop = next {
                 return Ok(Next::Stop);
             }
         }
         Ok(Next::GoOn)
+    }
+
+    /// Pushes out what TLS still holds.
+    async fn flush(&mut self, progress: &mut Progress, waits: &Waits) -> Result<Next> {
+        while let Err(error) = self.stream.try_flush() {
+            if let Next::Stop = self.stuck(error, 0, progress, waits).await? {
+                return Ok(Next::Stop);
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// The peer took nothing: waits until it does, or has answered, or for good.
+    async fn stuck(
+        &mut self,
+        error: io::Error,
+        unsent: u64,
+        progress: &mut Progress,
+        waits: &Waits,
+    ) -> Result<Next> {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return self.after_broken_pipe(error, progress, waits).await;
+        }
+        let mut wait = waits.write();
+        if progress.is_refused() {
+            wait.each = Some(wait.each.map_or(PATIENCE, |each| each.min(PATIENCE)));
+        }
+        let listen = progress.early.is_none() && !progress.deaf;
+        let ready = match self.stream.ready(listen, true, wait).await {
+            Ok(ready) => ready,
+            Err(_) if progress.early.is_some() => return Ok(Next::Stop),
+            Err(error) => return Err(waits.write_failed(error)),
+        };
+        match ready.read && self.hears_enough(progress, unsent)? {
+            true => Ok(Next::Stop),
+            false => Ok(Next::GoOn),
+        }
     }
 
     /// The peer takes no more: what it said before it closed is the answer.
@@ -282,23 +327,46 @@ impl Connection {
     }
 }
 
-/// After an early response: to send the rest keeps the connection, if the peer means to keep it.
-fn worth_finishing(progress: &Progress, unsent: u64) -> bool {
-    let closes = match progress.early.as_deref() {
-        Some(Received::Final(head, _)) => {
-            let said = head.headers.get_all(http::header::CONNECTION);
-            head.version != http::Version::HTTP_11
+impl Connection {
+    /// Listens; `true`: the peer's answer makes the rest of the body useless.
+    fn hears_enough(&mut self, progress: &mut Progress, unsent: u64) -> Result<bool> {
+        let listen = progress.early.is_none() && !progress.deaf;
+        Ok(listen && self.listen(progress)? && !progress.is_worth_finishing(unsent))
+    }
+}
+
+impl Progress {
+    fn answer(&self) -> Option<&ResponseHead> {
+        match self.early.as_deref() {
+            Some(Received::Final(head, _)) => Some(head),
+            _ => None,
+        }
+    }
+
+    /// The peer does not want the body (RFC 9112 section 9.5). An early success is none such: it may still read.
+    fn is_refused(&self) -> bool {
+        self.answer()
+            .is_some_and(|head| head.status.as_u16() >= 400)
+    }
+
+    /// After a refusal, to send the rest only keeps the connection: if that is kept at all, and the rest is small.
+    fn is_worth_finishing(&self, unsent: u64) -> bool {
+        let closes = self.answer().is_some_and(|head| {
+            let said = head.headers.get_all(CONNECTION);
+            head.version != Version::HTTP_11
                 || said
                     .iter()
-                    .any(|value| crate::headers::has_token(value.as_bytes(), b"close"))
-        }
-        _ => false,
-    };
-    let left = match progress.framing {
-        RequestFraming::Length(length) => length.saturating_sub(progress.sent) + unsent,
-        _ => u64::MAX,
-    };
-    !closes && left <= WORTH_FINISHING
+                    .any(|value| has_token(value.as_bytes(), b"close"))
+        });
+        let left = match self.framing {
+            RequestFraming::Length(length) if unsent == u64::MAX => {
+                length.saturating_sub(self.sent)
+            }
+            RequestFraming::Length(length) => length.saturating_sub(self.sent) + unsent,
+            _ => u64::MAX,
+        };
+        !self.is_refused() || (!closes && left <= WORTH_FINISHING)
+    }
 }
 
 fn wrong_length(message: String) -> Error {

@@ -77,16 +77,16 @@ impl Window {
     /// Notes what came. A read that filled all the room makes the next one larger.
     fn received(&mut self, bytes: usize) {
         self.end += bytes;
-        if self.end == self.buffer.len() && bytes >= self.buffer.len() / 2 {
+        let size = self.buffer.len();
+        if self.end == size && size < LARGEST_READ && bytes >= size / 2 {
             self.grow();
         }
     }
 
     fn grow(&mut self) {
         let size = self.buffer.len();
-        if size < LARGEST_READ || self.start == 0 && self.end == size {
-            self.buffer.resize(size * 4, 0);
-        }
+        self.buffer
+            .resize((size * 4).min(LARGEST_READ.max(size + FIRST_READ)), 0);
     }
 }
 
@@ -429,6 +429,10 @@ impl WireBody {
                 whole.reserve_exact(more);
             }
             self.read_spare(whole).await?;
+            if self.waits.is_over() {
+                self.lease = None;
+                return Err(self.waits.total_timeout().in_phase(Phase::ReceiveBody));
+            }
         }
         Ok(())
     }

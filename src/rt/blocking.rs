@@ -11,7 +11,7 @@ mod resolver;
 use std::future::Future;
 #[cfg(feature = "rustls")]
 use std::io::IoSlice;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
 
-use crate::body::{ByteStream, ReadSource, read_some};
+use crate::body::{ByteStream, ReadSource, reader_failed};
 use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -34,6 +34,7 @@ pub(crate) use resolver::resolve;
 #[derive(Debug)]
 pub(crate) struct Stream {
     socket: Socket,
+    peer: Option<SocketAddr>,
     /// What SO_RCVTIMEO is set to.
     receive_timeout: Option<Duration>,
 }
@@ -63,9 +64,10 @@ pub(crate) struct Ready {
 }
 
 impl Stream {
-    fn new(socket: Socket) -> Self {
+    fn new(socket: Socket, peer: Option<SocketAddr>) -> Self {
         Stream {
             socket,
+            peer,
             receive_timeout: None,
         }
     }
@@ -88,15 +90,11 @@ impl Stream {
             other => other?,
         }
         socket.set_write_timeout(None)?;
-        Ok(Stream::new(Socket::Unix(socket.into())))
+        Ok(Stream::new(Socket::Unix(socket.into()), None))
     }
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
-        match &self.socket {
-            Socket::Tcp(socket) => socket.peer_addr().ok(),
-            #[cfg(unix)]
-            Socket::Unix(_) => None,
-        }
+        self.peer
     }
 
     /// Receives into `buffer`; 0 is the end.
@@ -139,6 +137,11 @@ impl Stream {
             io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
             _ => error,
         })
+    }
+
+    /// Receives what the kernel has now.
+    pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer)
     }
 
     /// Receives what is there now.
@@ -233,23 +236,6 @@ impl Stream {
     }
 }
 
-/// Upgraded connections are read and written without the client's timeouts.
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Stream::read(self, buffer, Wait::default())
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        each!(&mut self.socket, s => s.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Polls one descriptor until the deadline; `TimedOut` past it.
 fn poll_one(fd: PollFd<'_>, deadline: Option<Instant>) -> io::Result<PollFlags> {
     let mut fds = [fd];
@@ -271,6 +257,12 @@ fn poll_many(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Does what may take a while, here.
+#[cfg(feature = "rustls")]
+pub(crate) fn off_loop<T>(work: impl FnOnce() -> T) -> T {
+    work()
 }
 
 /// Something that happens once, and is waited for.
@@ -357,6 +349,10 @@ impl<T> Default for Pending<T> {
 }
 
 impl<T> Pending<T> {
+    pub(crate) fn is_idle(&self) -> bool {
+        true
+    }
+
     pub(crate) fn settle(&mut self) -> Option<T> {
         None
     }
@@ -377,23 +373,31 @@ impl BodyReader {
         }
     }
 
-    /// Reads the next piece; empty at the end.
-    pub(crate) fn next(&mut self) -> io::Result<&[u8]> {
-        match &mut self.source {
-            ReadSource::File(file) => file.read_next(&mut self.buffer)?,
-            ReadSource::Reader(reader) => {
-                read_some(&mut **crate::body::unlocked(reader), &mut self.buffer)?;
-            }
-        }
-        Ok(&self.buffer)
+    /// Reads the next piece; empty at the end. A reader cannot be interrupted: the deadline is looked at between pieces.
+    pub(crate) fn next(&mut self, _deadline: Option<Instant>) -> Result<&[u8]> {
+        let read = self
+            .source
+            .read_next(&mut self.buffer)
+            .map_err(reader_failed)?;
+        Ok(&self.buffer[..read])
     }
+}
+
+/// What waiting for a stream body brought.
+#[allow(dead_code, reason = "the async form makes all of them")]
+pub(crate) enum Item {
+    Next(Bytes),
+    End,
+    /// The socket has something to say first.
+    Readable,
 }
 
 /// A stream has no place in the blocking client.
 pub(crate) fn next_item(
     _stream: &mut Mutex<ByteStream>,
+    _io: Option<&mut Stream>,
     _deadline: Option<Instant>,
-) -> Result<Option<Bytes>> {
+) -> Result<Item> {
     Err(Error::new(
         ErrorKind::LocalProtocolError,
         "the blocking client cannot send an async stream: give it a reader (`Body::from_reader`), or use `AsyncClient`",

@@ -4,9 +4,9 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::io;
 #[cfg(feature = "rustls")]
 use std::io::IoSlice;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Sleep;
 
-use crate::body::{ByteStream, ReadSource, read_some, stream_failed, unlocked};
+use crate::body::{ByteStream, ReadSource, reader_failed, stream_failed, unlocked};
 use crate::config::Wait;
 use crate::dial::{ATTEMPT_DELAY, DialOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +30,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) struct Stream {
     socket: Socket,
     timer: Timer,
+    peer: Option<SocketAddr>,
+    runtime: tokio::runtime::Id,
 }
 
 #[derive(Debug)]
@@ -57,10 +59,12 @@ pub(crate) struct Ready {
 }
 
 impl Stream {
-    fn new(socket: Socket) -> Self {
+    fn new(socket: Socket, peer: Option<SocketAddr>) -> Self {
         Stream {
             socket,
             timer: Timer::default(),
+            peer,
+            runtime: tokio::runtime::Handle::current().id(),
         }
     }
 
@@ -69,20 +73,16 @@ impl Stream {
     pub(crate) async fn connect_unix(path: &std::path::Path, wait: Wait) -> io::Result<Stream> {
         let connecting = tokio::net::UnixStream::connect(path);
         let socket = before(wait.deadline(Instant::now()), connecting).await??;
-        Ok(Stream::new(Socket::Unix(socket)))
+        Ok(Stream::new(Socket::Unix(socket), None))
     }
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
-        match &self.socket {
-            Socket::Tcp(socket) => socket.peer_addr().ok(),
-            #[cfg(unix)]
-            Socket::Unix(_) => None,
-        }
+        self.peer
     }
 
     /// Receives into `buffer`; 0 is the end.
     pub(crate) async fn read(&mut self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        let Stream { socket, timer } = self;
+        let Stream { socket, timer, .. } = self;
         timer
             .limit(wait, |cx| {
                 let mut read = ReadBuf::new(buffer);
@@ -98,7 +98,7 @@ impl Stream {
         buffer: &mut Vec<u8>,
         wait: Wait,
     ) -> io::Result<usize> {
-        let Stream { socket, timer } = self;
+        let Stream { socket, timer, .. } = self;
         let most = buffer.capacity() - buffer.len();
         let mut limited = bytes::BufMut::limit(buffer, most);
         timer
@@ -107,6 +107,18 @@ impl Stream {
                 |cx| each!(&mut *socket, s => pin!(s.read_buf(&mut limited)).poll(cx)),
             )
             .await
+    }
+
+    /// Receives what the kernel has now, which the reactor may not have seen yet.
+    pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT))
+            {
+                Ok((received, _)) => return Ok(received),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Receives what is there now.
@@ -127,7 +139,7 @@ impl Stream {
 
     /// Waits until the socket can be read or written, as asked.
     pub(crate) async fn ready(&mut self, read: bool, write: bool, wait: Wait) -> io::Result<Ready> {
-        let Stream { socket, timer } = self;
+        let Stream { socket, timer, .. } = self;
         if read && write {
             let interest = Interest::READABLE | Interest::WRITABLE;
             let mut waiting = pin!(each_ready(socket, interest));
@@ -146,7 +158,15 @@ impl Stream {
     }
 
     /// Tells whether an idle connection is silent, as it must be to be used again. Asks the kernel: the reactor may not have seen a close yet.
+    /// A socket of another runtime is none to use: that runtime may not be running.
     pub(crate) fn is_silent(&self) -> bool {
+        if tokio::runtime::Handle::try_current()
+            .map(|handle| handle.id())
+            .ok()
+            != Some(self.runtime)
+        {
+            return false;
+        }
         let mut byte = [0u8; 1];
         loop {
             match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
@@ -244,6 +264,15 @@ async fn before<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -
     }
 }
 
+/// Does what may take a while, off the event loop.
+#[cfg(feature = "rustls")]
+pub(crate) async fn off_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
 /// Something that happens once, and is waited for.
 #[derive(Debug, Default)]
 pub(crate) struct Event {
@@ -287,9 +316,13 @@ pub(crate) async fn connect(
     options: &DialOptions,
     deadline: Option<Instant>,
 ) -> io::Result<Stream> {
-    let socket = match addresses {
-        [only] => before(deadline, begin(*only, options)).await??,
-        _ => before(deadline, race(addresses, options)).await??,
+    let (socket, peer) = match addresses {
+        [only] => (before(deadline, begin(*only, options)).await??, Some(*only)),
+        _ => {
+            let socket = before(deadline, race(addresses, options)).await??;
+            let peer = socket.peer_addr().ok();
+            (socket, peer)
+        }
     };
     if options.nodelay != Some(false) {
         socket.set_nodelay(true)?;
@@ -297,7 +330,7 @@ pub(crate) async fn connect(
     if let Some(idle) = options.keepalive {
         SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
-    Ok(Stream::new(Socket::Tcp(socket)))
+    Ok(Stream::new(Socket::Tcp(socket), peer))
 }
 
 async fn race(addresses: &[SocketAddr], options: &DialOptions) -> io::Result<TcpStream> {
@@ -399,6 +432,9 @@ impl<T> Pending<T> {
     }
 }
 
+/// How much of a file is read in one hop to a blocking thread.
+const HOP: usize = 512 * 1024;
+
 /// A reader of a request body, read on tokio's blocking threads.
 #[derive(Debug)]
 pub(crate) struct BodyReader {
@@ -415,33 +451,57 @@ impl BodyReader {
     }
 
     /// Reads the next piece; empty at the end.
-    pub(crate) async fn next(&mut self) -> io::Result<&[u8]> {
+    pub(crate) async fn next(&mut self, deadline: Option<Instant>) -> Result<&[u8]> {
         let Some((mut source, mut buffer)) = self.state.take() else {
-            return Err(io::Error::other("an earlier read of the body was given up"));
+            return Err(reader_failed(io::Error::other(
+                "an earlier read of the body was given up",
+            )));
         };
         let reading = tokio::task::spawn_blocking(move || {
-            let result = match &mut source {
-                ReadSource::File(file) => file.read_next(&mut buffer),
-                ReadSource::Reader(reader) => read_some(&mut **unlocked(reader), &mut buffer),
-            };
+            let result = source.read_many(&mut buffer, HOP);
             (source, buffer, result)
         });
-        let (source, buffer, result) = reading.await.map_err(io::Error::other)?;
+        let Ok(read) = before(deadline, reading).await else {
+            return Err(Error::timeout(ErrorKind::TotalTimeout, None));
+        };
+        let (source, buffer, result) =
+            read.map_err(|error| reader_failed(io::Error::other(error)))?;
+        let read = result.map_err(reader_failed)?;
         let spent = std::mem::replace(&mut self.piece, buffer);
         self.state = Some((source, spent));
-        result?;
-        Ok(&self.piece)
+        Ok(&self.piece[..read])
     }
 }
 
-/// The next piece of a stream body.
+/// What waiting for a stream body brought.
+pub(crate) enum Item {
+    Next(Bytes),
+    End,
+    /// The socket has something to say first.
+    Readable,
+}
+
+/// The next piece of a stream body, unless something can be read before it comes.
 pub(crate) async fn next_item(
     stream: &mut Mutex<ByteStream>,
+    io: Option<&mut Stream>,
     deadline: Option<Instant>,
-) -> Result<Option<Bytes>> {
-    let next = poll_fn(|cx| unlocked(stream).as_mut().poll_next(cx));
-    match before(deadline, next).await {
-        Ok(item) => item.transpose().map_err(stream_failed),
-        Err(_) => Err(Error::timeout(ErrorKind::TotalTimeout, None)),
-    }
+) -> Result<Item> {
+    let next = poll_fn(|cx| {
+        if let Poll::Ready(item) = unlocked(stream).as_mut().poll_next(cx) {
+            return Poll::Ready(match item {
+                Some(Ok(piece)) => Ok(Item::Next(piece)),
+                Some(Err(error)) => Err(stream_failed(error)),
+                None => Ok(Item::End),
+            });
+        }
+        match &io {
+            // An error shows when it is read.
+            Some(io) => io.poll_readable(cx).map(|_| Ok(Item::Readable)),
+            None => Poll::Pending,
+        }
+    });
+    before(deadline, next)
+        .await
+        .unwrap_or_else(|_| Err(Error::timeout(ErrorKind::TotalTimeout, None)))
 }

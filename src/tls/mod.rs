@@ -168,6 +168,14 @@ impl TlsSource {
     ///
     /// The sessions to resume are kept in it: those of one client are never offered by another. An error is not kept,
     /// so a mended file works at the next call.
+    pub(crate) fn ready(&self) -> Option<Arc<ClientConfig>> {
+        match &*self.0 {
+            Source::Given(config) => Some(Arc::clone(config)),
+            Source::Planned(_, kept) => kept.get().map(Arc::clone),
+        }
+    }
+
+    /// As [`ready`](TlsSource::ready), building it where it is not.
     pub(crate) fn config(
         &self,
         env: &dyn Fn(&str) -> Option<OsString>,

@@ -3,9 +3,8 @@
 //! RFC 9112 section 6.3, in its order, and stricter than it:
 //! - A content-length is checked even where it does not frame the body: two different lengths are
 //!   the mark of a smuggled response.
-//! - `chunked` is the only transfer coding we read, alone. Another coding before it, or it twice,
-//!   is an error; a last coding that is not chunked reads to the close, as the RFC says, but not
-//!   beside a content-length.
+//! - `chunked` is the only transfer coding we read, alone. Any other coding, and it twice, is an
+//!   error: the RFC would have bytes that are still encoded read to the close.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version};

@@ -118,7 +118,6 @@ pub(crate) enum TargetForm<'a> {
     #[cfg_attr(not(test), expect(dead_code, reason = "forwarding proxies take it"))]
     Absolute(&'a str),
     /// `CONNECT host:port`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tunnelling proxies take it"))]
     Authority(&'a str),
 }
 

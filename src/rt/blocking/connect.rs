@@ -17,18 +17,20 @@ pub(crate) fn connect(
     deadline: Option<Instant>,
 ) -> io::Result<Stream> {
     let mut untried = addresses.iter();
-    let mut pending: Vec<RawSocket> = Vec::new();
+    let mut pending: Vec<(RawSocket, SocketAddr)> = Vec::new();
     let mut next_attempt = Instant::now();
     let mut last_error = None;
     loop {
         if pending.is_empty() || Instant::now() >= next_attempt {
             if let Some(address) = untried.next() {
                 match begin(*address, options) {
-                    Ok((socket, true)) => return finish(socket, options),
-                    Ok((socket, false)) => pending.push(socket),
+                    Ok((socket, true)) => return finish(socket, *address, options),
+                    Ok((socket, false)) => {
+                        pending.push((socket, *address));
+                        next_attempt = Instant::now() + ATTEMPT_DELAY;
+                    }
                     Err(error) => last_error = Some(error),
                 }
-                next_attempt = Instant::now() + ATTEMPT_DELAY;
                 continue;
             }
             if pending.is_empty() {
@@ -45,10 +47,10 @@ pub(crate) fn connect(
         let ready = wait_any(&pending, wake);
         match ready {
             Ok(index) => {
-                let socket = pending.swap_remove(index);
-                match socket.take_error()? {
-                    None => return finish(socket, options),
-                    Some(error) => {
+                let (socket, address) = pending.swap_remove(index);
+                match socket.take_error() {
+                    Ok(None) => return finish(socket, address, options),
+                    Ok(Some(error)) | Err(error) => {
                         last_error = Some(error);
                         next_attempt = Instant::now();
                     }
@@ -64,10 +66,10 @@ pub(crate) fn connect(
     }
 }
 
-fn wait_any(pending: &[RawSocket], deadline: Option<Instant>) -> io::Result<usize> {
+fn wait_any(pending: &[(RawSocket, SocketAddr)], deadline: Option<Instant>) -> io::Result<usize> {
     let mut fds: Vec<PollFd<'_>> = pending
         .iter()
-        .map(|socket| PollFd::new(socket, PollFlags::OUT))
+        .map(|(socket, _)| PollFd::new(socket, PollFlags::OUT))
         .collect();
     poll_many(&mut fds, deadline)?;
     Ok(fds
@@ -97,7 +99,7 @@ fn begin(address: SocketAddr, options: &DialOptions) -> io::Result<(RawSocket, b
     }
 }
 
-fn finish(socket: RawSocket, options: &DialOptions) -> io::Result<Stream> {
+fn finish(socket: RawSocket, peer: SocketAddr, options: &DialOptions) -> io::Result<Stream> {
     rustix::io::ioctl_fionbio(&socket, false)?;
     if options.nodelay != Some(false) {
         socket.set_tcp_nodelay(true)?;
@@ -105,5 +107,5 @@ fn finish(socket: RawSocket, options: &DialOptions) -> io::Result<Stream> {
     if let Some(idle) = options.keepalive {
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
-    Ok(Stream::new(Socket::Tcp(socket.into())))
+    Ok(Stream::new(Socket::Tcp(socket.into()), Some(peer)))
 }

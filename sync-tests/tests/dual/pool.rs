@@ -340,6 +340,74 @@ async fn a_stale_connection_costs_one_retry_of_what_may_be_repeated() {
 
 #[dual]
 #[form_test]
+async fn a_response_that_began_is_not_asked_for_again() {
+    let beginnings = [
+        "H",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-le",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+    ];
+    for begin in beginnings {
+        let ledger = Ledger::default();
+        let counted = Arc::clone(&ledger);
+        let server = Server::wire(move |wire: &mut Wire| {
+            while let Some(head) = wire.read_head()? {
+                *counted
+                    .lock()
+                    .unwrap()
+                    .entry(head.target.clone())
+                    .or_default() += 1;
+                if head.target == "/second" {
+                    wire.send(begin)?;
+                    return Ok(());
+                }
+                Reply::ok("ok").send(wire, false)?;
+            }
+            Ok(())
+        });
+        let client = client();
+        fetch((client.clone(), server.url("/first"))).await;
+        let sent = client.get(server.url("/second")).send().await;
+        let kind = match sent {
+            Ok(response) => {
+                let body = response.bytes().await;
+                body.unwrap_err().kind()
+            }
+            Err(e) => e.kind(),
+        };
+        assert_eq!(kind, ErrorKind::RemoteProtocolError, "{begin:?}");
+        assert_eq!(ledger.lock().unwrap()["/second"], 1, "{begin:?}");
+        assert_at_rest(&client).await;
+    }
+}
+
+#[dual]
+#[form_test]
+async fn a_timeout_on_a_reused_connection_is_not_retried() {
+    let server = Server::http(|request| match request.target.as_str() {
+        "/second" => Reply::ok("late").after(ms(500)),
+        _ => Reply::ok("ok"),
+    });
+    let client = client();
+    fetch((client.clone(), server.url("/first"))).await;
+    let error = client
+        .get(server.url("/second"))
+        .timeout(ms(100))
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReadTimeout);
+    assert_eq!((server.connections(), server.requests().len()), (1, 2));
+    assert_eq!(
+        client.pool_stats().connections,
+        0,
+        "what timed out is not kept"
+    );
+}
+
+#[dual]
+#[form_test]
 async fn a_body_that_cannot_be_repeated_is_not() {
     let ledger = Ledger::default();
     let server = closes_on_the_second(&ledger);

@@ -155,6 +155,33 @@ async fn credentials_stay_with_their_origin() {
 
 #[dual]
 #[form_test]
+async fn credentials_may_go_from_http_to_https_of_one_host() {
+    let server = Server::answering(sniff(), |request| match request.url().as_str() {
+        "http://a.test/up" => Reply::redirect(301, "https://a.test/end"),
+        "http://a.test/elsewhere" => Reply::redirect(301, "https://b.test/end"),
+        "http://a.test:81/port" => Reply::redirect(301, "https://a.test/end"),
+        _ => Reply::ok(request.header("authorization").unwrap_or("none")),
+    });
+    let client = client_to(&server);
+    let cases = [
+        ("http://a.test/up", "hush"),
+        ("http://a.test/elsewhere", "none"),
+        ("http://a.test:81/port", "none"),
+    ];
+    for (url, expected) in cases {
+        let response = client
+            .get(url)
+            .header("authorization", "hush")
+            .send()
+            .await
+            .unwrap();
+        let text = response.text().await.unwrap();
+        assert_eq!(text, expected, "{url}");
+    }
+}
+
+#[dual]
+#[form_test]
 async fn a_client_header_with_credentials_does_not_come_back_after_a_detour() {
     let server = Server::http(|request| match request.url().as_str() {
         "http://a.test/" => Reply::redirect(302, "http://b.test/"),

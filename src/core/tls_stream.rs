@@ -232,7 +232,17 @@ impl TlsSession {
             ended: false,
         });
         match tls.shake_hands(io, wait).await {
-            Ok(()) => Ok(tls),
+            Ok(()) => match tls.session.alpn_protocol() {
+                None | Some(b"http/1.1") => Ok(tls),
+                // Only a configuration of the user's own can have offered it.
+                Some(other) => Err(in_tls(Error::new(
+                    ErrorKind::ConnectError,
+                    format!(
+                        "the server chose the protocol `{}`, which is not spoken here",
+                        other.escape_ascii()
+                    ),
+                ))),
+            },
             Err(error) => {
                 // An alert that says why, if it can still be sent.
                 let _ = tls.try_flush(io);

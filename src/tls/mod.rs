@@ -88,7 +88,8 @@ impl Default for TlsOptions {
             no_sni: false,
             no_hostname_verification: false,
             trust_env: true,
-            alpn: Vec::new(),
+            // The one protocol that is spoken (RFC 7301).
+            alpn: vec![b"http/1.1".to_vec()],
         }
     }
 }

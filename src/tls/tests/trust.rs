@@ -160,10 +160,12 @@ fn without_host_name_verification_the_chain_still_counts() {
 
 #[test]
 fn a_given_configuration_is_used_as_it_is_but_for_missing_alpn() {
-    let plain = verify(true).with_roots_of(&Pki::new()).built();
-    let mut named = ClientConfig::clone(&plain);
+    let mut plain = ClientConfig::clone(&verify(true).with_roots_of(&Pki::new()).built());
+    assert_eq!(plain.alpn_protocols, [b"http/1.1"]);
+    plain.alpn_protocols.clear();
+    let mut named = plain.clone();
     named.alpn_protocols = vec![b"mine".to_vec()];
-    let named = Arc::new(named);
+    let (plain, named) = (Arc::new(plain), Arc::new(named));
     let offering = |config: &Arc<ClientConfig>| TlsOptions {
         verify: Arc::clone(config).into(),
         provider: None,

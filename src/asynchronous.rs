@@ -102,15 +102,15 @@ impl Response {
         if let Err(error) = self.check_open() {
             return Poll::Ready(Err(self.locate(error)));
         }
-        if self.pending.is_idle() {
-            if self.body.has_ended() {
+        if self.inner.pending.is_idle() {
+            if self.inner.body.has_ended() {
                 return Poll::Ready(Ok(None));
             }
             let mut body = {
-                let stand_in = self.body.stand_in();
-                std::mem::replace(&mut self.body, stand_in)
+                let stand_in = self.inner.body.stand_in();
+                std::mem::replace(&mut self.inner.body, stand_in)
             };
-            self.pending.begin(Box::pin(async move {
+            self.inner.pending.begin(Box::pin(async move {
                 let piece = if raw {
                     body.raw_piece().await
                 } else {
@@ -119,9 +119,9 @@ impl Response {
                 (body, piece)
             }));
         }
-        match ready!(self.pending.poll(cx)) {
+        match ready!(self.inner.pending.poll(cx)) {
             Some((body, piece)) => {
-                self.body = body;
+                self.inner.body = body;
                 Poll::Ready(piece.map_err(|error| self.locate(error)))
             }
             None => Poll::Ready(Ok(None)),
@@ -153,7 +153,7 @@ impl AsyncRead for Response {
             let length = piece.len().min(buffer.remaining());
             buffer.put_slice(&piece[..length]);
             piece.advance(length);
-            self.body.put_back(piece);
+            self.inner.body.put_back(piece);
         }
         Poll::Ready(Ok(()))
     }

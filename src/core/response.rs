@@ -30,6 +30,11 @@ use crate::text;
 ///
 /// A response that is dropped half read closes its connection and gives its slot in the pool back at once.
 pub struct Response {
+    /// One pointer: a response is handed through many calls.
+    pub(crate) inner: Box<Inner>,
+}
+
+pub(crate) struct Inner {
     status: StatusCode,
     version: Version,
     /// Where it is not the status's canonical phrase.
@@ -51,13 +56,19 @@ pub struct Response {
 }
 
 impl Response {
+    fn from_inner(inner: Inner) -> Self {
+        Response {
+            inner: Box::new(inner),
+        }
+    }
+
     pub(crate) fn from_wire(
         head: ResponseHead,
         body: Incoming,
         request: Request,
         config: Arc<ClientConfig>,
     ) -> Result<Self> {
-        let mut response = Response {
+        let mut response = Response::from_inner(Inner {
             status: head.status,
             version: head.version,
             reason: head.reason.map(|bytes| latin1(&bytes)),
@@ -73,18 +84,19 @@ impl Response {
             body,
             pending: rt::Pending::default(),
             upgrade: None,
-        };
+        });
         response.adopt(config)?;
         Ok(response)
     }
 
     /// Takes over what the client knows about bodies.
     fn adopt(&mut self, config: Arc<ClientConfig>) -> Result<()> {
-        if self.body.remaining() != Some(0) {
-            self.body
-                .decode_by(&self.headers, config.max_decoded_size)?;
+        if self.inner.body.remaining() != Some(0) {
+            self.inner
+                .body
+                .decode_by(&self.inner.headers, config.max_decoded_size)?;
         }
-        self.config = Some(config);
+        self.inner.config = Some(config);
         Ok(())
     }
 
@@ -95,111 +107,112 @@ impl Response {
         config: Arc<ClientConfig>,
         started: Instant,
     ) -> Result<()> {
-        self.request = request;
-        self.body.restart_clock(started);
+        self.inner.request = request;
+        self.inner.body.restart_clock(started);
         self.adopt(config)
     }
 
     pub(crate) fn set_remote_addr(&mut self, addr: Option<SocketAddr>) {
-        self.remote_addr = addr;
+        self.inner.remote_addr = addr;
     }
 
     pub(crate) fn set_upgrade(&mut self, lease: Lease) {
-        self.upgrade = Some(lease);
+        self.inner.upgrade = Some(lease);
     }
 
     pub(crate) fn set_history(&mut self, history: Vec<HistoryEntry>) {
-        self.history = history;
+        self.inner.history = history;
     }
 
     /// Returns the status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.inner.status
     }
 
     /// Returns the HTTP version.
     pub fn version(&self) -> Version {
-        self.version
+        self.inner.version
     }
 
     /// Returns the reason phrase as the server sent it (HTTPX's `reason_phrase`).
     pub fn reason(&self) -> &str {
-        match &self.reason {
+        match &self.inner.reason {
             Some(reason) => reason,
-            None => self.status.canonical_reason().unwrap_or(""),
+            None => self.inner.status.canonical_reason().unwrap_or(""),
         }
     }
 
     /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        &self.inner.headers
     }
 
     /// Returns the headers, to change.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.headers
+        &mut self.inner.headers
     }
 
     /// Returns the URL that answered, after redirects.
     pub fn url(&self) -> &Url {
-        self.request.url()
+        self.inner.request.url()
     }
 
     /// Returns the request that was answered, after redirects.
     pub fn request(&self) -> &Request {
-        &self.request
+        &self.inner.request
     }
 
     /// Returns the responses that led here, the first one first.
     pub fn history(&self) -> &[HistoryEntry] {
-        &self.history
+        &self.inner.history
     }
 
     /// Returns the extensions.
     pub fn extensions(&self) -> &Extensions {
-        &self.extensions
+        &self.inner.extensions
     }
 
     /// Returns the extensions, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
-        &mut self.extensions
+        &mut self.inner.extensions
     }
 
     /// Returns the peer's address; `None` for Unix sockets and transports without one.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.remote_addr
+        self.inner.remote_addr
     }
 
     /// Returns the time from sending the request to the end of the body; until then, to now.
     pub fn elapsed(&self) -> Duration {
-        self.body.elapsed()
+        self.inner.body.elapsed()
     }
 
     /// Returns how many bytes of the body came over the wire so far, before decoding.
     pub fn num_bytes_downloaded(&self) -> u64 {
-        self.body.downloaded()
+        self.inner.body.downloaded()
     }
 
     /// Returns the announced length of the body; `None` where it is unknown or the body is encoded.
     pub fn content_length(&self) -> Option<u64> {
-        if self.body.is_decoded() {
+        if self.inner.body.is_decoded() {
             return None;
         }
         let announced = self
+            .inner
             .headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
-        announced.or_else(|| self.body.remaining())
+        announced.or_else(|| self.inner.body.remaining())
     }
 
     /// Returns the trailers, once the body has been read to its end.
     pub fn trailers(&self) -> Option<&HeaderMap> {
-        self.body.trailers()
+        self.inner.body.trailers()
     }
 
     /// Returns the links of the `link` header (RFC 8288), by their relation.
     pub fn links(&self) -> Links {
-        Links::from_headers(&self.headers)
+        Links::from_headers(&self.inner.headers)
     }
 
     /// Returns the name of the charset that text is decoded with: the `content-type`'s, else the client's default, else `utf-8`.
@@ -211,38 +224,40 @@ impl Response {
     }
 
     fn charset(&self) -> Option<String> {
-        text::charset_param(self.headers.get(CONTENT_TYPE)).filter(|label| text::is_known(label))
+        text::charset_param(self.inner.headers.get(CONTENT_TYPE))
+            .filter(|label| text::is_known(label))
     }
 
     fn default_encoding(&self) -> Option<&str> {
-        self.config
+        self.inner
+            .config
             .as_ref()
             .and_then(|config| config.default_encoding.as_deref())
     }
 
     /// Tells whether the status is 1xx.
     pub fn is_informational(&self) -> bool {
-        self.status.is_informational()
+        self.inner.status.is_informational()
     }
 
     /// Tells whether the status is 2xx.
     pub fn is_success(&self) -> bool {
-        self.status.is_success()
+        self.inner.status.is_success()
     }
 
     /// Tells whether the status is 3xx.
     pub fn is_redirect(&self) -> bool {
-        self.status.is_redirection()
+        self.inner.status.is_redirection()
     }
 
     /// Tells whether the status is 4xx.
     pub fn is_client_error(&self) -> bool {
-        self.status.is_client_error()
+        self.inner.status.is_client_error()
     }
 
     /// Tells whether the status is 5xx.
     pub fn is_server_error(&self) -> bool {
-        self.status.is_server_error()
+        self.inner.status.is_server_error()
     }
 
     /// Tells whether the status is 4xx or 5xx.
@@ -284,14 +299,14 @@ impl Response {
     }
 
     fn status_error(&self) -> Error {
-        let what = match self.status.as_u16() / 100 {
+        let what = match self.inner.status.as_u16() / 100 {
             1 => "Informational response",
             3 => "Redirect response",
             4 => "Client error",
             5 => "Server error",
             _ => "Invalid status code",
         };
-        let status = self.status.as_u16();
+        let status = self.inner.status.as_u16();
         let message = format!(
             "{what} '{status} {}' for url '{:?}'",
             self.reason(),
@@ -299,26 +314,28 @@ impl Response {
         );
         Error::new(ErrorKind::HttpStatus, message)
             .in_phase(Phase::Build)
-            .with_status(self.status)
+            .with_status(self.inner.status)
             .with_url(self.url())
     }
 
     /// Returns the request that would follow this redirect; `None` where this is none.
     pub fn next_request(&self) -> Option<Request> {
         let location = self
+            .inner
             .headers
             .get(LOCATION)
-            .filter(|_| redirect::is_followed(self.status))?;
+            .filter(|_| redirect::is_followed(self.inner.status))?;
         let sensitive = self
+            .inner
             .config
             .as_ref()
             .map_or(&[][..], |config| &config.sensitive_headers);
-        redirect::next_request(&self.request, self.status, location, sensitive).ok()
+        redirect::next_request(&self.inner.request, self.inner.status, location, sensitive).ok()
     }
 
     /// Returns the body where [`buffer`](Response::buffer) has read it.
     pub fn content(&self) -> Option<&Bytes> {
-        self.content.as_ref()
+        self.inner.content.as_ref()
     }
 
     /// Reads the body piece by piece, decoded.
@@ -345,14 +362,14 @@ impl Response {
 
     /// Begins a walk through the body: a buffered one can be walked again, a consumed one cannot.
     pub(crate) fn begin_walk(&mut self) -> Result<Option<Bytes>> {
-        if let Some(content) = &self.content {
+        if let Some(content) = &self.inner.content {
             return Ok(Some(content.clone()));
         }
         self.check_readable().map(|()| None)
     }
 
     pub(crate) fn check_open(&self) -> Result<()> {
-        match self.closed {
+        match self.inner.closed {
             true => Err(Error::new(
                 ErrorKind::StreamClosed,
                 "the response was closed before its body was read",
@@ -363,7 +380,7 @@ impl Response {
 
     fn check_readable(&self) -> Result<()> {
         self.check_open()?;
-        if self.consumed || (self.body.was_touched() && self.body.has_ended()) {
+        if self.inner.consumed || (self.inner.body.was_touched() && self.inner.body.has_ended()) {
             return Err(Error::new(
                 ErrorKind::StreamConsumed,
                 "the body was already consumed piece by piece",
@@ -374,12 +391,13 @@ impl Response {
 
     /// Notes that an iterator holds a part of the body.
     pub(crate) fn consume(&mut self) {
-        self.consumed = true;
+        self.inner.consumed = true;
     }
 
     /// A buffer to copy the body through: no larger than what is left of it.
     pub(crate) fn copy_buffer(&self) -> Vec<u8> {
         let left = self
+            .inner
             .body
             .remaining()
             .and_then(|left| usize::try_from(left).ok());
@@ -388,18 +406,18 @@ impl Response {
 
     /// The error with this response's request and URL.
     pub(crate) fn locate(&self, error: Error) -> Error {
-        error.with_request(self.request.without_body())
+        error.with_request(self.inner.request.without_body())
     }
 
     /// Ends as an entry of another response's history.
     pub(crate) fn into_history(self, content: Bytes) -> HistoryEntry {
         let reason = self.reason().into();
         HistoryEntry::new(history::Inner {
-            request: self.request,
-            status: self.status,
-            version: self.version,
+            request: self.inner.request,
+            status: self.inner.status,
+            version: self.inner.version,
             reason,
-            headers: self.headers,
+            headers: self.inner.headers,
             content,
         })
     }
@@ -457,13 +475,13 @@ impl Response {
     /// # Errors
     /// As [`bytes`](Response::bytes).
     pub async fn buffer(&mut self) -> Result<&Bytes> {
-        if self.content.is_none() {
+        if self.inner.content.is_none() {
             let whole = self.whole().await?;
             // The pieces can be read once more, like those of any other body.
-            self.body.refill(whole.clone());
-            self.content = Some(whole);
+            self.inner.body.refill(whole.clone());
+            self.inner.content = Some(whole);
         }
-        match &self.content {
+        match &self.inner.content {
             Some(content) => Ok(content),
             None => unreachable!("it was filled above"),
         }
@@ -474,7 +492,7 @@ impl Response {
     /// # Errors
     /// As [`bytes`](Response::bytes).
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        if self.consumed {
+        if self.inner.consumed {
             self.check_readable().map_err(|error| self.locate(error))?;
         }
         self.piece(false).await
@@ -482,10 +500,10 @@ impl Response {
 
     /// Closes the connection if the body is not read to its end.
     pub async fn close(&mut self) {
-        let unread = !self.body.has_ended() || !self.pending.is_idle();
-        self.pending = rt::Pending::default();
-        self.body.close();
-        self.closed |= unread;
+        let unread = !self.inner.body.has_ended() || !self.inner.pending.is_idle();
+        self.inner.pending = rt::Pending::default();
+        self.inner.body.close();
+        self.inner.closed |= unread;
     }
 
     /// Takes the connection over after `101 Switching Protocols`.
@@ -493,12 +511,12 @@ impl Response {
     /// # Errors
     /// `RemoteProtocolError` where the server did not switch.
     pub async fn upgrade(mut self) -> Result<super::super::Upgraded> {
-        match self.upgrade.take() {
+        match self.inner.upgrade.take() {
             Some(lease) => Ok(super::super::Upgraded::new(lease)),
             None => {
                 let message = format!(
                     "the server answered {} and did not switch protocols",
-                    self.status.as_u16()
+                    self.inner.status.as_u16()
                 );
                 Err(self.locate(Error::new(ErrorKind::RemoteProtocolError, message)))
             }
@@ -507,45 +525,45 @@ impl Response {
 
     pub(crate) async fn piece(&mut self, raw: bool) -> Result<Option<Bytes>> {
         self.check_open().map_err(|error| self.locate(error))?;
-        if let Some((body, piece)) = self.pending.settle().await {
-            self.body = body;
+        if let Some((body, piece)) = self.inner.pending.settle().await {
+            self.inner.body = body;
             return piece.map_err(|error| self.locate(error));
         }
         let piece = match raw {
-            true => self.body.raw_piece().await,
-            false => self.body.piece().await,
+            true => self.inner.body.raw_piece().await,
+            false => self.inner.body.piece().await,
         };
         piece.map_err(|error| self.locate(error))
     }
 
     pub(crate) async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
         self.check_open().map_err(|error| self.locate(error))?;
-        if let Some((body, piece)) = self.pending.settle().await {
-            self.body = body;
+        if let Some((body, piece)) = self.inner.pending.settle().await {
+            self.inner.body = body;
             let piece = piece.map_err(|error| self.locate(error))?;
-            self.body.put_back(piece.unwrap_or_default());
+            self.inner.body.put_back(piece.unwrap_or_default());
         }
-        let read = self.body.read_into(buffer).await;
+        let read = self.inner.body.read_into(buffer).await;
         read.map_err(|error| self.locate(error))
     }
 
     async fn whole(&mut self) -> Result<Bytes> {
-        if let Some(content) = &self.content {
+        if let Some(content) = &self.inner.content {
             return Ok(content.clone());
         }
         self.check_readable().map_err(|error| self.locate(error))?;
-        if let Some((body, piece)) = self.pending.settle().await {
-            self.body = body;
+        if let Some((body, piece)) = self.inner.pending.settle().await {
+            self.inner.body = body;
             let piece = piece.map_err(|error| self.locate(error))?;
-            self.body.put_back(piece.unwrap_or_default());
+            self.inner.body.put_back(piece.unwrap_or_default());
         }
-        let whole = self.body.collect().await;
+        let whole = self.inner.body.collect().await;
         whole.map_err(|error| self.locate(error))
     }
 
     /// Reads what little a redirect says, so that its connection can be kept.
     pub(crate) async fn drain(mut self, most: usize) -> HistoryEntry {
-        let content = self.body.collect_raw_at_most(most).await;
+        let content = self.inner.body.collect_raw_at_most(most).await;
         self.into_history(content)
     }
 }
@@ -556,7 +574,12 @@ fn latin1(bytes: &[u8]) -> Box<str> {
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Response [{} {}]>", self.status.as_u16(), self.reason())
+        write!(
+            f,
+            "<Response [{} {}]>",
+            self.inner.status.as_u16(),
+            self.reason()
+        )
     }
 }
 
@@ -564,7 +587,7 @@ impl fmt::Debug for Response {
 impl<T: Into<Body>> From<http::Response<T>> for Response {
     fn from(response: http::Response<T>) -> Self {
         let (parts, body) = response.into_parts();
-        Response {
+        Response::from_inner(Inner {
             status: parts.status,
             version: parts.version,
             reason: None,
@@ -580,6 +603,6 @@ impl<T: Into<Body>> From<http::Response<T>> for Response {
             body: Incoming::custom(body.into(), Instant::now()),
             pending: rt::Pending::default(),
             upgrade: None,
-        }
+        })
     }
 }

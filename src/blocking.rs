@@ -25,9 +25,9 @@ use bytes::Buf;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::iter::Iter;
-use self::core::pool::Lease;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
+pub use self::core::upgraded::Upgraded;
 use crate::body::{Body, writer_failed};
 use crate::config::Wait;
 use crate::error::Result;
@@ -105,34 +105,6 @@ impl<S: Shape> Iterator for Iter<'_, S> {
 impl From<Response> for Body {
     fn from(response: Response) -> Self {
         Body::from_reader(response)
-    }
-}
-
-/// Gives the response in the `http` crate's form; its body can be read on.
-impl From<Response> for http::Response<Body> {
-    fn from(mut response: Response) -> Self {
-        let (status, version) = (response.status(), response.version());
-        let headers = std::mem::take(response.headers_mut());
-        let extensions = std::mem::take(response.extensions_mut());
-        crate::history::http_response(status, version, headers, extensions, response.into())
-    }
-}
-
-/// A connection taken over after `101 Switching Protocols`; it holds its slot of the pool until it is dropped.
-#[derive(Debug)]
-pub struct Upgraded {
-    lease: Lease,
-}
-
-impl Upgraded {
-    pub(crate) fn new(lease: Lease) -> Self {
-        Upgraded { lease }
-    }
-
-    fn connection(&mut self) -> io::Result<&mut core::connection::Connection> {
-        self.lease
-            .connection()
-            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 

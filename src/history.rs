@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version};
 use url::Url;
 
 use crate::request::Request;
@@ -72,20 +72,4 @@ impl fmt::Debug for HistoryEntry {
             self.reason()
         )
     }
-}
-
-/// Puts a response together in the `http` crate's form.
-pub(crate) fn http_response<B>(
-    status: StatusCode,
-    version: Version,
-    headers: HeaderMap,
-    extensions: Extensions,
-    body: B,
-) -> http::Response<B> {
-    let mut response = http::Response::new(body);
-    *response.status_mut() = status;
-    *response.version_mut() = version;
-    *response.headers_mut() = headers;
-    *response.extensions_mut() = extensions;
-    response
 }

@@ -16,6 +16,7 @@ pub(crate) mod send;
 pub(crate) mod stream;
 #[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
 pub(crate) mod tls_stream;
+pub(crate) mod upgraded;
 pub(crate) mod upload;
 pub(crate) mod wire_body;
 

@@ -14,6 +14,7 @@ use url::Url;
 use super::body::Incoming;
 use super::iter::Iter;
 use super::pool::Lease;
+use super::upgraded::Upgraded;
 use super::{dual, rt};
 use crate::body::{Body, COPY_SIZE};
 use crate::client_config::ClientConfig;
@@ -510,9 +511,9 @@ impl Response {
     ///
     /// # Errors
     /// `RemoteProtocolError` where the server did not switch.
-    pub async fn upgrade(mut self) -> Result<super::super::Upgraded> {
+    pub async fn upgrade(mut self) -> Result<Upgraded> {
         match self.inner.upgrade.take() {
-            Some(lease) => Ok(super::super::Upgraded::new(lease)),
+            Some(lease) => Ok(Upgraded::new(lease)),
             None => {
                 let message = format!(
                     "the server answered {} and did not switch protocols",
@@ -604,5 +605,20 @@ impl<T: Into<Body>> From<http::Response<T>> for Response {
             pending: rt::Pending::default(),
             upgrade: None,
         })
+    }
+}
+
+/// Gives the response in the `http` crate's form; its body can be read on.
+impl From<Response> for http::Response<Body> {
+    fn from(mut response: Response) -> Self {
+        let (status, version) = (response.status(), response.version());
+        let headers = std::mem::take(response.headers_mut());
+        let extensions = std::mem::take(response.extensions_mut());
+        let mut out = http::Response::new(Body::from(response));
+        *out.status_mut() = status;
+        *out.version_mut() = version;
+        *out.headers_mut() = headers;
+        *out.extensions_mut() = extensions;
+        out
     }
 }

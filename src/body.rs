@@ -303,6 +303,12 @@ impl From<Vec<u8>> for Body {
     }
 }
 
+impl From<Box<[u8]>> for Body {
+    fn from(bytes: Box<[u8]>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
 impl From<String> for Body {
     fn from(text: String) -> Self {
         Bytes::from(text).into()

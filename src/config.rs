@@ -248,6 +248,18 @@ impl Default for PoolLimits {
     }
 }
 
+impl From<Option<PoolLimits>> for PoolLimits {
+    /// `None`: as many connections as there are requests, all kept, for as long as the server does.
+    fn from(limits: Option<PoolLimits>) -> Self {
+        let unlimited = PoolLimits {
+            soft_limit: None,
+            hard_limit: None,
+            keepalive_expiry: None,
+        };
+        limits.unwrap_or(unlimited)
+    }
+}
+
 /// A request's own setting, or the client's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Setting<T> {

@@ -1,6 +1,6 @@
 //! What builders take where several types say the same: header pairs, addresses.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -59,16 +59,29 @@ pub trait IntoAddresses {
     fn into_addresses(self) -> Vec<SocketAddr>;
 }
 
-impl IntoAddresses for SocketAddr {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        vec![self]
-    }
+macro_rules! one_address {
+    ($($address:ty: $given:ident => $socket:expr),+ $(,)?) => {$(
+        impl IntoAddresses for $address {
+            fn into_addresses(self) -> Vec<SocketAddr> {
+                let $given = self;
+                vec![$socket]
+            }
+        }
+    )+};
 }
 
-impl IntoAddresses for IpAddr {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        vec![SocketAddr::new(self, 0)]
-    }
+one_address! {
+    SocketAddr: address => address,
+    SocketAddrV4: address => address.into(),
+    SocketAddrV6: address => address.into(),
+    IpAddr: ip => (ip, 0).into(),
+    Ipv4Addr: ip => (ip, 0).into(),
+    Ipv6Addr: ip => (ip, 0).into(),
+    [u8; 4]: ip => (ip, 0).into(),
+    (IpAddr, u16): address => address.into(),
+    (Ipv4Addr, u16): address => address.into(),
+    (Ipv6Addr, u16): address => address.into(),
+    ([u8; 4], u16): address => address.into(),
 }
 
 impl IntoAddresses for Vec<SocketAddr> {
@@ -86,6 +99,24 @@ impl IntoAddresses for &[SocketAddr] {
 impl<const N: usize> IntoAddresses for [SocketAddr; N] {
     fn into_addresses(self) -> Vec<SocketAddr> {
         self.into()
+    }
+}
+
+impl IntoAddresses for Vec<IpAddr> {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self.into_iter().map(|ip| (ip, 0).into()).collect()
+    }
+}
+
+impl<const N: usize> IntoAddresses for [IpAddr; N] {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        Vec::from(self).into_addresses()
+    }
+}
+
+impl<const N: usize> IntoAddresses for [Ipv4Addr; N] {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self.map(IpAddr::from).into_addresses()
     }
 }
 

@@ -167,9 +167,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many connections are kept and opened. Default: 10 idle, 100 in all.
-    pub fn pool_limits(mut self, limits: PoolLimits) -> Self {
-        self.config.pool_limits = limits;
+    /// Sets how many connections are kept and opened; `None`: no limits. Default: 10 idle, 100 in all.
+    pub fn pool_limits(mut self, limits: impl Into<PoolLimits>) -> Self {
+        self.config.pool_limits = limits.into();
         self
     }
 
@@ -244,8 +244,8 @@ impl ClientBuilder {
     }
 
     /// Connects from this local address.
-    pub fn local_address(mut self, address: impl Into<Option<IpAddr>>) -> Self {
-        self.config.dial.local_address = address.into();
+    pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
+        self.config.dial.local_address = Some(address.into());
         self
     }
 

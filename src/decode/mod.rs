@@ -94,6 +94,7 @@ pub(crate) enum DecodeError {
     },
     #[error("the {coding} data ends before its end mark")]
     Truncated { coding: &'static str },
+    #[cfg(feature = "zstd")]
     #[error("the {coding} data asks for a window of {window} bytes, the limit is {limit}")]
     WindowTooLarge {
         coding: &'static str,

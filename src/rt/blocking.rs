@@ -140,6 +140,7 @@ impl Stream {
     }
 
     /// Receives what the kernel has now.
+    #[cfg(feature = "rustls")]
     pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.try_read(buffer)
     }

@@ -110,6 +110,7 @@ impl Stream {
     }
 
     /// Receives what the kernel has now, which the reactor may not have seen yet.
+    #[cfg(feature = "rustls")]
     pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT))

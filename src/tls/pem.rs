@@ -185,6 +185,18 @@ impl From<&Path> for ClientCert {
     }
 }
 
+impl From<&String> for ClientCert {
+    fn from(path: &String) -> Self {
+        path.as_str().into()
+    }
+}
+
+impl From<&PathBuf> for ClientCert {
+    fn from(path: &PathBuf) -> Self {
+        path.as_path().into()
+    }
+}
+
 impl From<PathBuf> for ClientCert {
     fn from(path: PathBuf) -> ClientCert {
         ClientCert(Identity::File(path))

@@ -65,6 +65,18 @@ impl From<&Path> for Verify {
     }
 }
 
+impl From<&String> for Verify {
+    fn from(path: &String) -> Self {
+        path.as_str().into()
+    }
+}
+
+impl From<&PathBuf> for Verify {
+    fn from(path: &PathBuf) -> Self {
+        path.as_path().into()
+    }
+}
+
 impl From<PathBuf> for Verify {
     fn from(path: PathBuf) -> Verify {
         Verify(Kind::Path(path))

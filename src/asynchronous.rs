@@ -134,6 +134,9 @@ impl Stream for Response {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Err(error) = self.check_whole() {
+            return Poll::Ready(Some(Err(error)));
+        }
         self.poll_piece(false, cx).map(Result::transpose)
     }
 }
@@ -148,6 +151,7 @@ impl AsyncRead for Response {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        self.check_whole().map_err(io::Error::from)?;
         let piece = ready!(self.poll_piece(false, cx)).map_err(io::Error::from)?;
         if let Some(mut piece) = piece {
             let length = piece.len().min(buffer.remaining());
@@ -179,7 +183,8 @@ impl<S: Shape + Unpin> Stream for Iter<'_, S> {
 /// The body can be read on through the new form.
 impl From<Response> for Body {
     fn from(response: Response) -> Self {
-        Body::from_stream(response)
+        let length = response.inner.body.remaining();
+        Body::from_stream(response).with_length(length)
     }
 }
 

@@ -104,7 +104,8 @@ impl<S: Shape> Iterator for Iter<'_, S> {
 /// The body can be read on through the new form.
 impl From<Response> for Body {
     fn from(response: Response) -> Self {
-        Body::from_reader(response)
+        let length = response.inner.body.remaining();
+        Body::from_reader(response).with_length(length)
     }
 }
 

@@ -169,6 +169,14 @@ impl Body {
         }
     }
 
+    /// Announces a length of a reader or stream, where it is known.
+    pub(crate) fn with_length(mut self, known: Option<u64>) -> Self {
+        if let Kind::Reader { length, .. } | Kind::Stream { length, .. } = &mut self.kind {
+            *length = known;
+        }
+        self
+    }
+
     /// Makes a body of unknown length from an async stream; for the async client, sent once.
     pub fn from_stream<S, T, E>(stream: S) -> Self
     where

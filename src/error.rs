@@ -233,6 +233,10 @@ impl Error {
         self
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.inner.message
+    }
+
     /// Returns the kind: HTTPX's exception class.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
@@ -360,6 +364,8 @@ impl fmt::Display for Error {
             inner.phase,
             inner.url.as_ref().and_then(|u| Some((u.host_str()?, u))),
         ) {
+            // A status error says its URL in its own words.
+            _ if inner.kind == ErrorKind::HttpStatus => Ok(()),
             (Some(Phase::Build), _) | (None, None) => Ok(()),
             (Some(phase), Some((host, url))) => {
                 write!(f, " {} {host}", phase.describe())?;

@@ -161,7 +161,7 @@ impl Location {
                     "the URL has no scheme: did you mean `http://{}`?",
                     redact(input).escape_debug()
                 ),
-                _ => "the URL has no scheme, and the client no base_url".to_owned(),
+                _ => "the URL has no scheme, and there is no base_url before it".to_owned(),
             }));
         }
         // The WHATWG rules drop tabs and newlines from the middle of a URL; nobody means them.

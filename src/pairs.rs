@@ -125,3 +125,27 @@ impl<const N: usize> IntoAddresses for &[SocketAddr; N] {
         self.to_vec()
     }
 }
+
+/// The address given to `local_address`, or none.
+pub trait IntoLocalAddress {
+    #[doc(hidden)]
+    fn into_address(self) -> Option<IpAddr>;
+}
+
+macro_rules! local_address {
+    ($($address:ty),+) => {$(
+        impl IntoLocalAddress for $address {
+            fn into_address(self) -> Option<IpAddr> {
+                Some(self.into())
+            }
+        }
+    )+};
+}
+
+local_address!(IpAddr, Ipv4Addr, Ipv6Addr, [u8; 4]);
+
+impl IntoLocalAddress for Option<IpAddr> {
+    fn into_address(self) -> Option<IpAddr> {
+        self
+    }
+}

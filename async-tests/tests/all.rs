@@ -16,5 +16,11 @@ pub(crate) mod form_util;
 #[path = "../../sync-tests/tests/dual/mod.rs"]
 mod dual_tests;
 
+#[path = "asynchronous/given_up.rs"]
+mod given_up;
+
 #[path = "asynchronous/only.rs"]
 mod only;
+
+#[path = "asynchronous/uploads.rs"]
+mod uploads;

@@ -319,10 +319,12 @@ impl Incoming {
             if self.gathered.capacity() == 0 {
                 self.gathered.reserve_exact(length.min(FIRST_ROOM) as usize);
             }
-            let before = self.gathered.len();
-            let read = wire.read_rest(&mut self.gathered).await;
-            self.downloaded += (self.gathered.len() - before) as u64;
-            read?;
+            loop {
+                match wire.read_more_of(&mut self.gathered).await? {
+                    0 => break,
+                    read => self.downloaded += read as u64,
+                }
+            }
             self.end();
             return Ok(std::mem::take(&mut self.gathered).into());
         }

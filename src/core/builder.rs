@@ -1,7 +1,6 @@
 //! The configuration of a client in the making.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +13,11 @@ use super::client::Client;
 use crate::client_config::ClientConfig;
 use crate::config::{PoolLimits, Timeout};
 use crate::dial::Resolve;
-use crate::error::{Error, Result};
+use crate::error::{Error, Phase, Result};
 use crate::headers::{DefaultHeaders, padded_value, replace_names};
 use crate::location::BaseUrl;
 use crate::merge;
-use crate::pairs::{HeaderKey, IntoAddresses, header_map};
+use crate::pairs::{HeaderKey, IntoAddresses, IntoLocalAddress, header_map};
 use crate::params::Params;
 use crate::redirect::{Action, Attempt};
 use crate::request::{RedactedUrl, Request};
@@ -63,7 +62,11 @@ impl ClientBuilder {
         }
         match BaseUrl::parse(url.as_ref()) {
             Ok(base) => self.config.base_url = Some(base),
-            Err(error) => self.fail(error),
+            Err(error) => self.fail(
+                Error::new(error.kind(), format!("base_url: {}", error.message()))
+                    .in_phase(Phase::Build)
+                    .with_source(error),
+            ),
         }
         self
     }
@@ -211,7 +214,14 @@ impl ClientBuilder {
 
     /// Sets the charset of text whose `content-type` names none. Default: UTF-8.
     pub fn default_encoding(mut self, label: impl Into<String>) -> Self {
-        self.config.default_encoding = Some(label.into().into());
+        let label = label.into();
+        if !crate::text::is_known(&label) {
+            self.fail(Error::builder(format!(
+                "default_encoding: `{}` names no known charset",
+                label.escape_debug()
+            )));
+        }
+        self.config.default_encoding = Some(label.into());
         self
     }
 
@@ -243,9 +253,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Connects from this local address.
-    pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
-        self.config.dial.local_address = Some(address.into());
+    /// Connects from this local address; `None`: from whatever the system chooses.
+    pub fn local_address(mut self, address: impl IntoLocalAddress) -> Self {
+        self.config.dial.local_address = address.into_address();
         self
     }
 

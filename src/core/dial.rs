@@ -92,7 +92,13 @@ async fn open(config: &ClientConfig, origin: Origin<'_>, wait: Wait) -> Result<r
     let addresses = look_up(config, host, wait.until).await?;
     let addresses = attempt_order(addresses, origin.port);
     let connected = rt::connect(&addresses, &config.dial, wait.until).await;
-    connected.map_err(|error| failed(error, Phase::Connect, host))
+    connected.map_err(|error| {
+        let what = match config.dial.local_address {
+            Some(local) => format!("{host} from {local}"),
+            None => host.to_owned(),
+        };
+        failed(error, Phase::Connect, &what)
+    })
 }
 
 #[dual]
@@ -131,7 +137,7 @@ fn failed(error: std::io::Error, phase: Phase, what: &str) -> Error {
     }
     let message = match phase {
         Phase::Resolve => format!("the name `{what}` could not be looked up: {error}"),
-        _ => error.to_string(),
+        _ => format!("{what}: {error}"),
     };
     Error::new(ErrorKind::ConnectError, message)
         .in_phase(phase)

@@ -313,10 +313,8 @@ impl Response {
             self.reason(),
             RedactedUrl(self.url())
         );
-        Error::new(ErrorKind::HttpStatus, message)
-            .in_phase(Phase::Build)
-            .with_status(self.inner.status)
-            .with_url(self.url())
+        let error = Error::new(ErrorKind::HttpStatus, message).with_status(self.inner.status);
+        self.locate(error)
     }
 
     /// Returns the request that would follow this redirect; `None` where this is none.
@@ -377,6 +375,15 @@ impl Response {
             )),
             false => Ok(()),
         }
+    }
+
+    /// Whether reading on gives all that is left: nothing is closed, nothing went with an iterator.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        let checked = match self.inner.consumed {
+            true => self.check_readable(),
+            false => self.check_open(),
+        };
+        checked.map_err(|error| self.locate(error))
     }
 
     fn check_readable(&self) -> Result<()> {
@@ -493,9 +500,7 @@ impl Response {
     /// # Errors
     /// As [`bytes`](Response::bytes).
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        if self.inner.consumed {
-            self.check_readable().map_err(|error| self.locate(error))?;
-        }
+        self.check_whole()?;
         self.piece(false).await
     }
 
@@ -538,7 +543,7 @@ impl Response {
     }
 
     pub(crate) async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        self.check_open().map_err(|error| self.locate(error))?;
+        self.check_whole()?;
         if let Some((body, piece)) = self.inner.pending.settle().await {
             self.inner.body = body;
             let piece = piece.map_err(|error| self.locate(error))?;

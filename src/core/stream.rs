@@ -73,6 +73,9 @@ impl Stream {
 
     /// Tells whether an idle connection can be used again: nothing arrived on it, no end, no error.
     pub(crate) fn is_silent(&mut self) -> bool {
+        if !self.io.is_at_home() {
+            return false;
+        }
         match &mut self.tls {
             None => self.io.is_silent(),
             Some(tls) => tls.is_silent(&mut self.io),

@@ -119,6 +119,9 @@ impl Connection {
                     let io = (!progress.deaf).then(|| self.stream.io());
                     let item = rt::next_item(stream, io, waits.total).await;
                     match item.map_err(|error| waits.source_failed(error))? {
+                        rt::Item::Next(_) if waits.is_over() => {
+                            return Err(waits.total_timeout().in_phase(Phase::Send));
+                        }
                         rt::Item::Next(piece) => {
                             next = self.send_piece(&piece, &mut progress, waits).await?;
                         }
@@ -219,6 +222,10 @@ impl Connection {
                 }
                 Ok(sent) => {
                     bytes = &bytes[sent..];
+                    // A peer that takes everything at once never makes it wait.
+                    if !bytes.is_empty() && waits.is_over() {
+                        return Err(waits.total_timeout().in_phase(Phase::Send));
+                    }
                     continue;
                 }
                 Err(error) => {
@@ -359,9 +366,8 @@ impl Progress {
                     .any(|value| has_token(value.as_bytes(), b"close"))
         });
         let left = match self.framing {
-            RequestFraming::Length(length) if unsent == u64::MAX => {
-                length.saturating_sub(self.sent)
-            }
+            // Who knows when a reader or stream gives the rest.
+            RequestFraming::Length(_) if unsent == u64::MAX => u64::MAX,
             RequestFraming::Length(length) => length.saturating_sub(self.sent) + unsent,
             _ => u64::MAX,
         };

@@ -410,31 +410,30 @@ impl WireBody {
         }
     }
 
-    /// Reads the rest of a body of known length behind what is in `whole`, straight from the socket.
-    pub(crate) async fn read_rest(&mut self, whole: &mut Vec<u8>) -> Result<()> {
-        while let Some(remaining) = self.reader.remaining().filter(|&left| left > 0) {
-            if !self.nothing_held() {
-                match self.find()? {
-                    Found::Payload(length) => {
-                        whole.extend_from_slice(self.held(length));
-                        self.take(length);
-                        continue;
-                    }
-                    _ => return Ok(()),
-                }
-            }
-            // Room grows with what really came: an announced length alone reserves little.
-            if whole.len() == whole.capacity() {
-                let more = remaining.min(whole.len().max(64 * 1024) as u64) as usize;
-                whole.reserve_exact(more);
-            }
-            self.read_spare(whole).await?;
-            if self.waits.is_over() {
-                self.lease = None;
-                return Err(self.waits.total_timeout().in_phase(Phase::ReceiveBody));
-            }
+    /// Reads more of a body of known length behind what is in `whole`, straight from the socket; 0 at the end.
+    pub(crate) async fn read_more_of(&mut self, whole: &mut Vec<u8>) -> Result<usize> {
+        if !self.nothing_held() {
+            let Found::Payload(length) = self.find()? else {
+                return Ok(0);
+            };
+            whole.extend_from_slice(self.held(length));
+            self.take(length);
+            return Ok(length);
         }
-        Ok(())
+        let Some(remaining) = self.reader.remaining().filter(|&left| left > 0) else {
+            return Ok(0);
+        };
+        // Room grows with what really came: an announced length alone reserves little.
+        if whole.len() == whole.capacity() {
+            let more = remaining.min(whole.len().max(64 * 1024) as u64) as usize;
+            whole.reserve_exact(more);
+        }
+        let read = self.read_spare(whole).await?;
+        if self.waits.is_over() {
+            self.lease = None;
+            return Err(self.waits.total_timeout().in_phase(Phase::ReceiveBody));
+        }
+        Ok(read)
     }
 }
 

@@ -195,6 +195,11 @@ impl Stream {
         })
     }
 
+    /// Tells whether the socket can be used here: everywhere.
+    pub(crate) fn is_at_home(&self) -> bool {
+        true
+    }
+
     /// Tells whether an idle connection is silent, as it must be to be used again.
     pub(crate) fn is_silent(&self) -> bool {
         let mut byte = [0u8; 1];

@@ -158,16 +158,14 @@ impl Stream {
             .await
     }
 
+    /// Tells whether the socket belongs to this runtime: another one may not be running.
+    pub(crate) fn is_at_home(&self) -> bool {
+        let here = tokio::runtime::Handle::try_current().map(|handle| handle.id());
+        here.is_ok_and(|here| here == self.runtime)
+    }
+
     /// Tells whether an idle connection is silent, as it must be to be used again. Asks the kernel: the reactor may not have seen a close yet.
-    /// A socket of another runtime is none to use: that runtime may not be running.
     pub(crate) fn is_silent(&self) -> bool {
-        if tokio::runtime::Handle::try_current()
-            .map(|handle| handle.id())
-            .ok()
-            != Some(self.runtime)
-        {
-            return false;
-        }
         let mut byte = [0u8; 1];
         loop {
             match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))

@@ -115,6 +115,13 @@ impl Wire {
         };
     }
 
+    /// Leaves the client little to send ahead; for a connection that is not read any more.
+    pub fn narrow(&self) {
+        if let Some(tcp) = self.tcp() {
+            let _ = SockRef::from(tcp).set_recv_buffer_size(4 * 1024);
+        }
+    }
+
     fn fill(&mut self) -> io::Result<usize> {
         let mut block = [0; 64 * 1024];
         let n = loop {

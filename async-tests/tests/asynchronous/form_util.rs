@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dimorph::asynchronous::Response;
-use dimorph::{Body, Result};
+use dimorph::asynchronous::{BoxFuture, Response, Transport};
+use dimorph::{Body, Request, Result};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::JoinHandle;
@@ -122,6 +122,31 @@ pub(crate) async fn read_exactly(stream: &mut (impl AsyncRead + Unpin), n: usize
 pub(crate) async fn write_all(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
     stream.write_all(bytes).await.unwrap();
     stream.flush().await.unwrap();
+}
+
+/// Reads once.
+pub(crate) async fn read_once(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut [u8],
+) -> std::io::Result<usize> {
+    stream.read(buffer).await
+}
+
+/// Writes once.
+pub(crate) async fn write_once(
+    stream: &mut (impl AsyncWrite + Unpin),
+    bytes: &[u8],
+) -> std::io::Result<usize> {
+    stream.write(bytes).await
+}
+
+/// A transport that answers by a closure.
+pub(crate) struct Answering<F>(pub(crate) F);
+
+impl<F: Fn(Request) -> Result<Response> + Send + Sync> Transport for Answering<F> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        Box::pin(std::future::ready((self.0)(request)))
+    }
 }
 
 /// Copies a body to a std writer, through one of the form's own.

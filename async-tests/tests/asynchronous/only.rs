@@ -1,23 +1,22 @@
 //! What only the async form promises: a future may be dropped after any poll.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use dimorph::asynchronous::{BoxFuture, Client, Response, Transport};
-use dimorph::{Body, ErrorKind, PoolLimits, Request, Result, Timeout};
-use futures_core::Stream;
+use dimorph::asynchronous::Client;
+use dimorph::{Body, PoolLimits, Timeout};
 use sync_tests::blackhole::BlackHole;
 use sync_tests::certs::{certs, sniff};
 use sync_tests::{Reply, Server, Wire};
 
 use crate::form_util;
 
-const MS: Duration = Duration::from_millis(1);
+pub(crate) const MS: Duration = Duration::from_millis(1);
 
 /// Polls a future as its waker asks, `n` times at most; then drops it where it stands.
-async fn polled<F: Future>(n: usize, future: F) -> Option<F::Output> {
+pub(crate) async fn polled<F: Future>(n: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut polls = 0;
     poll_fn(|cx| {
@@ -31,7 +30,7 @@ async fn polled<F: Future>(n: usize, future: F) -> Option<F::Output> {
     .await
 }
 
-fn client(limits: PoolLimits) -> Client {
+pub(crate) fn client(limits: PoolLimits) -> Client {
     let client = Client::builder()
         .trust_env(false)
         .verify(certs().ca_file.to_str().unwrap());
@@ -356,145 +355,4 @@ fn a_client_outlives_the_runtime_of_its_first_request() {
         });
         assert_eq!(text, "ok", "runtime {i}");
     }
-}
-
-/// A body whose next piece never comes.
-struct Never;
-
-impl Stream for Never {
-    type Item = std::io::Result<&'static str>;
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Pending
-    }
-}
-
-#[tokio::test]
-async fn an_early_response_does_not_wait_for_the_body() {
-    let server = Server::wire(|wire| {
-        wire.read_head()?;
-        Reply::status(413)
-            .body("too large")
-            .closing()
-            .send(wire, false)?;
-        wire.finish();
-        wire.drain(Duration::from_secs(5));
-        Ok(())
-    });
-    let client = client(PoolLimits::new());
-    let request = client
-        .post(server.url("/"))
-        .body(Body::from_stream(Never))
-        .send();
-    let sent = tokio::time::timeout(Duration::from_secs(3), request).await;
-    let response = sent
-        .expect("the response is there, the body is not waited for")
-        .unwrap();
-    assert_eq!(response.status(), 413);
-    assert_eq!(response.text().await.unwrap(), "too large");
-    assert_eq!(client.pool_stats().active, 0);
-}
-
-#[tokio::test]
-async fn the_total_timeout_ends_the_wait_for_a_body() {
-    let server = Server::wire(|wire| {
-        wire.drain(Duration::from_secs(5));
-        Ok(())
-    });
-    let client = client(PoolLimits::new());
-    let timeout = Timeout::new(Duration::from_secs(5)).total(100 * MS);
-    let request = client
-        .post(server.url("/"))
-        .body(Body::from_stream(Never))
-        .timeout(timeout);
-    let error = request.send().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TotalTimeout);
-    assert_eq!(client.pool_stats().active, 0);
-}
-
-#[tokio::test]
-async fn a_slow_reader_as_body_does_not_hold_up_the_event_loop() {
-    struct Slow(usize);
-    impl std::io::Read for Slow {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            std::thread::sleep(20 * MS);
-            self.0 -= 1;
-            buffer[0] = b's';
-            Ok(usize::from(self.0 > 0))
-        }
-    }
-    let server = Server::http(|request| Reply::ok(request.body.len().to_string()));
-    let client = client(PoolLimits::new());
-    let begun = std::time::Instant::now();
-    let upload = client
-        .post(server.url("/"))
-        .body(Body::from_reader(Slow(20)))
-        .send();
-    let upload = tokio::spawn(async move { upload.await.unwrap().text().await.unwrap() });
-    // The one thread of this runtime stays free meanwhile.
-    let mut turns = 0;
-    while !upload.is_finished() {
-        tokio::time::sleep(MS).await;
-        turns += 1;
-    }
-    assert_eq!(upload.await.unwrap(), "19");
-    assert!(begun.elapsed() >= 380 * MS, "{:?}", begun.elapsed());
-    assert!(turns > 40, "the loop turned {turns} times");
-}
-
-/// Answers by itself.
-struct Canned;
-
-impl Transport for Canned {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
-        Box::pin(async move {
-            tokio::time::sleep(MS).await;
-            if request.url().path() == "/redirect" {
-                let made = http::Response::builder()
-                    .status(302)
-                    .header("location", "/end")
-                    .body("");
-                return Ok(Response::from(made.unwrap()));
-            }
-            Ok(Response::from(http::Response::new(format!(
-                "{} {}",
-                request.method(),
-                request.url()
-            ))))
-        })
-    }
-}
-
-#[tokio::test]
-async fn a_transport_takes_the_network_s_place() {
-    let client = Client::builder()
-        .transport(Canned)
-        .base_url("http://canned.test")
-        .build()
-        .unwrap();
-    let response = client.put("/x").params([("a", 1)]).send().await.unwrap();
-    assert_eq!(response.url().as_str(), "http://canned.test/x?a=1");
-    assert_eq!(
-        response.text().await.unwrap(),
-        "PUT http://canned.test/x?a=1"
-    );
-    let response = client.get("/redirect").send().await.unwrap();
-    assert_eq!(response.history().len(), 1);
-    assert_eq!(response.text().await.unwrap(), "GET http://canned.test/end");
-}
-
-#[tokio::test]
-async fn a_response_s_stream_can_be_a_request_s_body() {
-    let source = Server::http(|_| Reply::chunked(["one", "two", "three"]).paced(MS));
-    let sink = Server::http(|request| Reply::ok(request.body.clone()));
-    let client = client(PoolLimits::new());
-    let response = client.get(source.url("/")).send().await.unwrap();
-    let response = client
-        .post(sink.url("/"))
-        .body(Body::from_stream(response))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(response.text().await.unwrap(), "onetwothree");
-    assert_eq!(client.pool_stats().active, 0);
 }

@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dimorph::blocking::Response;
-use dimorph::{Body, Result};
+use dimorph::blocking::{Response, Transport};
+use dimorph::{Body, Request, Result};
 
 /// Which form this is.
 pub(crate) const IS_ASYNC: bool = false;
@@ -111,6 +111,25 @@ pub(crate) fn read_exactly(stream: &mut impl Read, n: usize) -> Vec<u8> {
 pub(crate) fn write_all(stream: &mut impl Write, bytes: &[u8]) {
     stream.write_all(bytes).unwrap();
     stream.flush().unwrap();
+}
+
+/// Reads once.
+pub(crate) fn read_once(stream: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    stream.read(buffer)
+}
+
+/// Writes once.
+pub(crate) fn write_once(stream: &mut impl Write, bytes: &[u8]) -> std::io::Result<usize> {
+    stream.write(bytes)
+}
+
+/// A transport that answers by a closure.
+pub(crate) struct Answering<F>(pub(crate) F);
+
+impl<F: Fn(Request) -> Result<Response> + Send + Sync> Transport for Answering<F> {
+    fn send(&self, request: Request) -> Result<Response> {
+        (self.0)(request)
+    }
 }
 
 /// Copies a body to a std writer.

@@ -3,16 +3,15 @@
 use std::io::{Cursor, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dimorph::{Body, ErrorKind};
 use futures_core::Stream;
 use serde::Serialize;
 use sync_tests::http::{Reply, echo};
-use sync_tests::{Received, Server, Wire};
+use sync_tests::{Received, Server};
 
-use super::common::{assert_at_rest, client, ms, name};
+use super::common::{assert_at_rest, client};
 use super::httpx_cases::file_of;
 use super::{dual, form_test, form_util};
 
@@ -293,172 +292,4 @@ async fn large_bodies_go_through_whole() {
         assert_eq!(answer, "5000000 true");
     }
     assert_eq!(server.connections(), 1);
-}
-
-/// Waits for the head; tells whether any of the body came within a tenth of a second.
-fn body_came(wire: &mut Wire) -> std::io::Result<bool> {
-    wire.set_read_timeout(Some(ms(100)));
-    let early = wire.read_some();
-    wire.set_read_timeout(Some(Duration::from_secs(5)));
-    match early {
-        Ok(bytes) => Ok(!bytes.is_empty()),
-        Err(_) => Ok(false),
-    }
-}
-
-#[dual]
-#[form_test]
-async fn expect_continue_waits_for_leave() {
-    let server = Server::wire(|wire| {
-        let head = wire.read_head()?.unwrap();
-        assert_eq!(head.header("expect"), Some("100-continue"));
-        let early = body_came(wire)?;
-        wire.send("HTTP/1.1 100 Continue\r\n\r\n")?;
-        let body = wire.read_body(&head)?;
-        let answer = format!("{early} {}", String::from_utf8_lossy(&body));
-        Reply::ok(answer).send(wire, false)?;
-        Ok(())
-    });
-    let request = client()
-        .post(server.url("/"))
-        .header("expect", "100-continue")
-        .body("wanted");
-    let response = request.send().await.unwrap();
-    let answer = response.text().await.unwrap();
-    assert_eq!(answer, "false wanted");
-}
-
-#[dual]
-#[form_test]
-async fn expect_continue_refused_sends_no_body() {
-    let server = Server::wire(|wire| {
-        wire.read_head()?.unwrap();
-        wire.send("HTTP/1.1 417 Expectation Failed\r\ncontent-length: 2\r\n\r\nno")?;
-        // Either a new request on this connection or its end, but no body.
-        let next = wire.read_some()?;
-        assert!(!next.starts_with(b"unwanted"));
-        Ok(())
-    });
-    let client = client();
-    let request = client
-        .post(server.url("/"))
-        .header("expect", "100-continue")
-        .body("unwanted");
-    let response = request.send().await.unwrap();
-    assert_eq!(response.status(), 417);
-    let answer = response.text().await.unwrap();
-    assert_eq!(answer, "no");
-    assert_at_rest(&client).await;
-    drop(client);
-    let seen = form_util::until(|| server.open() == 0).await;
-    assert!(seen);
-    assert!(!String::from_utf8_lossy(&server.received()[0]).contains("unwanted"));
-}
-
-#[dual]
-#[form_test]
-async fn expect_continue_unanswered_goes_on_after_a_second() {
-    let server = Server::wire(|wire| {
-        let head = wire.read_head()?.unwrap();
-        let body = wire.read_body(&head)?;
-        Reply::ok(body).send(wire, false)?;
-        Ok(())
-    });
-    let begun = Instant::now();
-    let request = client()
-        .post(server.url("/"))
-        .header("expect", "100-continue")
-        .body("anyway");
-    let response = request.send().await.unwrap();
-    let answer = response.text().await.unwrap();
-    assert_eq!(answer, "anyway");
-    assert!(
-        begun.elapsed() >= ms(900) && begun.elapsed() < ms(2500),
-        "{:?}",
-        begun.elapsed()
-    );
-}
-
-/// Answers 413 from the head alone; then reads on, or closes.
-fn too_large(close: bool) -> Server {
-    Server::wire(move |wire| {
-        while let Some(head) = wire.read_head()? {
-            if head.method == "GET" {
-                Reply::ok("fine").send(wire, false)?;
-                continue;
-            }
-            let reply = Reply::status(413).body("too large");
-            if close {
-                reply.closing().send(wire, false)?;
-                wire.finish();
-                wire.drain(Duration::from_secs(5));
-                return Ok(());
-            }
-            reply.send(wire, false)?;
-            wire.read_body(&head)?;
-        }
-        Ok(())
-    })
-}
-
-#[dual]
-#[form_test]
-async fn an_early_413_is_delivered_and_the_next_request_works() {
-    for close in [false, true] {
-        let server = too_large(close);
-        let client = client();
-        for chunked in [false, true] {
-            let content = vec![b'x'; 3_000_000];
-            let body = match chunked {
-                true => Body::from_reader(Cursor::new(content)),
-                false => Body::from(content),
-            };
-            let response = client
-                .post(server.url("/"))
-                .body(body)
-                .send()
-                .await
-                .unwrap();
-            assert_eq!(response.status(), 413, "close: {close}, chunked: {chunked}");
-            let text = response.text().await.unwrap();
-            assert_eq!(text, "too large");
-            assert_at_rest(&client).await;
-            let response = client.get(server.url("/")).send().await.unwrap();
-            let text = response.text().await.unwrap();
-            assert_eq!(text, "fine");
-        }
-    }
-}
-
-#[dual]
-#[form_test]
-async fn an_early_413_with_a_reset_is_delivered_or_an_error_of_writing() {
-    let server = Server::wire(|wire| {
-        wire.read_head()?;
-        Reply::status(413)
-            .body("too large")
-            .closing()
-            .send(wire, false)?;
-        std::thread::sleep(ms(50));
-        wire.reset();
-        Ok(())
-    });
-    let client = client();
-    let sent = client
-        .post(server.url("/"))
-        .body(vec![b'x'; 8_000_000])
-        .send()
-        .await;
-    match sent {
-        Ok(response) => assert_eq!(response.status(), 413),
-        Err(e) => {
-            use ErrorKind::*;
-            assert!(
-                matches!(e.kind(), WriteError | ReadError | RemoteProtocolError),
-                "{}",
-                name(e.kind())
-            );
-        }
-    }
-    assert_at_rest(&client).await;
 }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use dimorph::{ErrorKind, PoolLimits, Timeout};
+use dimorph::{Body, ErrorKind, PoolLimits, Timeout};
 use sync_tests::blackhole::BlackHole;
 use sync_tests::certs::tls;
 use sync_tests::{Reply, Server};
 
 use super::common::{assert_at_rest, builder, client, ms};
-use super::{dual, form_test};
+use super::{dual, form_test, form_util};
 
 /// How much later than its limit a timeout may be: 100 ms, and a loaded machine's share.
 const LATE: Duration = ms(250);
@@ -303,4 +303,67 @@ async fn a_request_replaces_the_timeout_of_its_client_and_none_means_none() {
     let patient = builder().timeout(None).build().unwrap();
     let error = patient.get(&url).timeout(ms(100)).send().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadTimeout);
+}
+
+/// Sends a body without an end as fast as it is taken; takes a body without an end as well.
+fn endless() -> Server {
+    Server::wire(|wire| {
+        let head = wire.read_head()?.unwrap();
+        let piece = match head.target.as_str() {
+            "/upload" => {
+                wire.drain(Duration::from_secs(10));
+                return Ok(());
+            }
+            "/sized" => {
+                wire.send("HTTP/1.1 200 OK\r\ncontent-length: 1099511627776\r\n\r\n")?;
+                vec![b'e'; 1 << 16]
+            }
+            "/chunked" => {
+                wire.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+                [b"10000\r\n".as_slice(), &[b'e'; 1 << 16], b"\r\n"].concat()
+            }
+            _ => {
+                wire.send("HTTP/1.1 200 OK\r\n\r\n")?;
+                vec![b'e'; 1 << 16]
+            }
+        };
+        while wire.send(&piece).is_ok() {}
+        Ok(())
+    })
+}
+
+/// How late a transfer may be noticed that never waits.
+const SOON: Duration = ms(2000);
+
+#[dual]
+#[form_test]
+async fn the_total_timeout_ends_a_transfer_that_never_waits() {
+    let server = endless();
+    let timeout = Timeout::new(Duration::from_secs(5)).total(ms(150));
+    let client = builder().timeout(timeout).build().unwrap();
+    for path in ["/sized", "/chunked", "/until-close"] {
+        let begun = Instant::now();
+        let response = client.get(server.url(path)).send().await.unwrap();
+        let error = response.bytes().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TotalTimeout, "{path}: {error:?}");
+        assert!(begun.elapsed() < SOON, "{path}: {:?}", begun.elapsed());
+
+        let begun = Instant::now();
+        let mut response = client.get(server.url(path)).send().await.unwrap();
+        let copied = form_util::copy_to(&mut response, std::io::sink()).await;
+        let error = copied.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TotalTimeout, "{path}: {error:?}");
+        assert!(begun.elapsed() < SOON, "{path}: {:?}", begun.elapsed());
+    }
+    for body in [
+        Body::from_reader(std::io::repeat(0)),
+        Body::sized(std::io::repeat(0), 1 << 40),
+    ] {
+        let begun = Instant::now();
+        let request = client.post(server.url("/upload")).body(body);
+        let error = request.send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TotalTimeout, "{error:?}");
+        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    }
+    assert_at_rest(&client).await;
 }

@@ -18,6 +18,10 @@ use crate::proto::h1::{BodyReader, Step};
 
 /// The first read of a body that is not here yet.
 const FIRST_READ: usize = 16 * 1024;
+/// The largest read of a body that has not proved to be large.
+const MEDIUM_READ: usize = 64 * 1024;
+/// A body of which so much has come is large.
+const LARGE_BODY: u64 = 1024 * 1024;
 /// The largest read.
 const LARGEST_READ: usize = 512 * 1024;
 /// A buffer of at least this size is received into directly; a smaller one is filled from the window.
@@ -40,6 +44,8 @@ pub(crate) struct WireBody {
 /// Received bytes in a buffer that is cleared once and never again.
 #[derive(Debug)]
 struct Window {
+    /// What came in all: a body that proves large is worth a large window.
+    total: u64,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -50,6 +56,7 @@ impl Window {
         let mut buffer = vec![0; FIRST_READ.max(2 * first.len())];
         buffer[..first.len()].copy_from_slice(first);
         Window {
+            total: 0,
             buffer,
             start: 0,
             end: first.len(),
@@ -69,24 +76,25 @@ impl Window {
             (self.start, self.end) = (0, self.end - self.start);
         }
         if self.end == self.buffer.len() {
-            self.grow();
+            // Framing that does not fit, which the limits on it keep rare and small.
+            self.buffer.resize(self.end + FIRST_READ, 0);
         }
         &mut self.buffer[self.end..]
     }
 
-    /// Notes what came. A read that filled all the room makes the next one larger.
+    /// Notes what came. A read that filled all the room makes the next one larger, up to what such a body is worth.
     fn received(&mut self, bytes: usize) {
         self.end += bytes;
+        self.total += bytes as u64;
+        let most = if self.total < LARGE_BODY {
+            MEDIUM_READ
+        } else {
+            LARGEST_READ
+        };
         let size = self.buffer.len();
-        if self.end == size && size < LARGEST_READ && bytes >= size / 2 {
-            self.grow();
+        if self.end == size && size < most && bytes >= size / 2 {
+            self.buffer.resize((size * 4).min(most), 0);
         }
-    }
-
-    fn grow(&mut self) {
-        let size = self.buffer.len();
-        self.buffer
-            .resize((size * 4).min(LARGEST_READ.max(size + FIRST_READ)), 0);
     }
 }
 

@@ -93,6 +93,7 @@ impl Connection {
                 next = self.send_piece(&bytes, &mut progress, waits).await?;
             }
             Upload::Reader(reader) => {
+                let from_file = reader.is_file();
                 // A reader may take its time: the head does not wait for it.
                 if framing == RequestFraming::Chunked {
                     next = self.push_outgoing(&mut progress, waits).await?;
@@ -106,7 +107,8 @@ impl Connection {
                     if waits.is_over() {
                         return Err(waits.total_timeout().in_phase(Phase::Send));
                     }
-                    if self.hears_enough(&mut progress, u64::MAX)? {
+                    // A file never keeps the peer waiting: it is listened to when it takes no more.
+                    if !from_file && self.hears_enough(&mut progress, u64::MAX)? {
                         next = Next::Stop;
                         break;
                     }

@@ -379,6 +379,10 @@ impl BodyReader {
         }
     }
 
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.source, ReadSource::File(_))
+    }
+
     /// Reads the next piece; empty at the end. A reader cannot be interrupted: the deadline is looked at between pieces.
     pub(crate) fn next(&mut self, _deadline: Option<Instant>) -> Result<&[u8]> {
         let read = self

@@ -449,6 +449,10 @@ impl BodyReader {
         }
     }
 
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.state, Some((ReadSource::File(_), _)))
+    }
+
     /// Reads the next piece; empty at the end.
     pub(crate) async fn next(&mut self, deadline: Option<Instant>) -> Result<&[u8]> {
         let Some((mut source, mut buffer)) = self.state.take() else {

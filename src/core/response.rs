@@ -18,7 +18,9 @@ use super::upgraded::Upgraded;
 use super::{dual, rt};
 use crate::body::{Body, COPY_SIZE};
 use crate::client_config::ClientConfig;
-use crate::error::{Error, ErrorKind, Phase, Result};
+#[cfg(feature = "json")]
+use crate::error::Phase;
+use crate::error::{Error, ErrorKind, Result};
 use crate::history::{self, HistoryEntry};
 use crate::links::Links;
 use crate::proto::h1::ResponseHead;

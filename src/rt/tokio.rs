@@ -437,29 +437,32 @@ const HOP: usize = 512 * 1024;
 /// A reader of a request body, read on tokio's blocking threads.
 #[derive(Debug)]
 pub(crate) struct BodyReader {
-    state: Option<(ReadSource, Vec<u8>)>,
-    piece: Vec<u8>,
+    /// Away while a thread reads from it.
+    source: Option<ReadSource>,
+    /// One buffer goes there and back: two would not stay in the cache.
+    buffer: Vec<u8>,
 }
 
 impl BodyReader {
     pub(crate) fn new(source: ReadSource) -> Self {
         BodyReader {
-            state: Some((source, Vec::new())),
-            piece: Vec::new(),
+            source: Some(source),
+            buffer: Vec::new(),
         }
     }
 
     pub(crate) fn is_file(&self) -> bool {
-        matches!(self.state, Some((ReadSource::File(_), _)))
+        matches!(self.source, Some(ReadSource::File(_)))
     }
 
     /// Reads the next piece; empty at the end.
     pub(crate) async fn next(&mut self, deadline: Option<Instant>) -> Result<&[u8]> {
-        let Some((mut source, mut buffer)) = self.state.take() else {
+        let Some(mut source) = self.source.take() else {
             return Err(reader_failed(io::Error::other(
                 "an earlier read of the body was given up",
             )));
         };
+        let mut buffer = std::mem::take(&mut self.buffer);
         let reading = tokio::task::spawn_blocking(move || {
             let result = source.read_many(&mut buffer, HOP);
             (source, buffer, result)
@@ -469,10 +472,9 @@ impl BodyReader {
         };
         let (source, buffer, result) =
             read.map_err(|error| reader_failed(io::Error::other(error)))?;
-        let read = result.map_err(reader_failed)?;
-        let spent = std::mem::replace(&mut self.piece, buffer);
-        self.state = Some((source, spent));
-        Ok(&self.piece[..read])
+        self.source = Some(source);
+        self.buffer = buffer;
+        Ok(&self.buffer[..result.map_err(reader_failed)?])
     }
 }
 

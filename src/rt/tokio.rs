@@ -463,6 +463,12 @@ impl BodyReader {
             )));
         };
         let mut buffer = std::mem::take(&mut self.buffer);
+        #[cfg(target_os = "linux")]
+        if let Some(read) = source.read_at_once(&mut buffer) {
+            self.source = Some(source);
+            self.buffer = buffer;
+            return Ok(&self.buffer[..read]);
+        }
         let reading = tokio::task::spawn_blocking(move || {
             let result = source.read_many(&mut buffer, HOP);
             (source, buffer, result)

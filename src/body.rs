@@ -78,31 +78,6 @@ impl ReadSource {
 }
 
 impl ReadSource {
-    /// Reads what of a file is in memory already, without waiting for a disk; `None`: it may have to wait.
-    #[cfg(target_os = "linux")]
-    #[allow(dead_code, reason = "only the async form must not wait")]
-    pub(crate) fn read_at_once(&mut self, buffer: &mut Vec<u8>) -> Option<usize> {
-        let ReadSource::File(file) = self else {
-            return None;
-        };
-        let left = usize::try_from(file.end - file.position).unwrap_or(READ_SIZE);
-        if buffer.is_empty() {
-            buffer.resize(left.clamp(1, READ_SIZE), 0);
-        }
-        let want = left.min(buffer.len());
-        let into = &mut [io::IoSliceMut::new(&mut buffer[..want])];
-        let flags = rustix::io::ReadWriteFlags::NOWAIT;
-        match rustix::io::preadv2(&*file.file, into, file.position, flags) {
-            // Nothing at once where there should be more is for a patient read to explain.
-            Ok(0) if want > 0 => None,
-            Ok(read) => {
-                file.position += read as u64;
-                Some(read)
-            }
-            Err(_) => None,
-        }
-    }
-
     /// As [`read_next`](ReadSource::read_next), but of a file as much as `buffer` holds once it has `size`: fewer hops between threads.
     #[allow(dead_code, reason = "only the async form changes threads")]
     pub(crate) fn read_many(&mut self, buffer: &mut Vec<u8>, size: usize) -> io::Result<usize> {
@@ -143,6 +118,18 @@ pub(crate) struct FileBody {
 }
 
 impl FileBody {
+    /// The file, where to read on, and how much is left.
+    #[allow(dead_code, reason = "only the async form reads past this type")]
+    pub(crate) fn unread(&self) -> (&File, u64, u64) {
+        (&self.file, self.position, self.end - self.position)
+    }
+
+    /// Notes what was read past this type.
+    #[allow(dead_code, reason = "only the async form reads past this type")]
+    pub(crate) fn advance(&mut self, read: usize) {
+        self.position += read as u64;
+    }
+
     /// Reads the next part; 0 is the end.
     fn read_next(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Sleep;
 
-use crate::body::{ByteStream, ReadSource, reader_failed, stream_failed, unlocked};
+use crate::body::{ByteStream, READ_SIZE, ReadSource, reader_failed, stream_failed, unlocked};
 use crate::config::Wait;
 use crate::dial::{ATTEMPT_DELAY, DialOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -464,7 +464,7 @@ impl BodyReader {
         };
         let mut buffer = std::mem::take(&mut self.buffer);
         #[cfg(target_os = "linux")]
-        if let Some(read) = source.read_at_once(&mut buffer) {
+        if let Some(read) = read_at_once(&mut source, &mut buffer) {
             self.source = Some(source);
             self.buffer = buffer;
             return Ok(&self.buffer[..read]);
@@ -482,6 +482,26 @@ impl BodyReader {
         self.buffer = buffer;
         Ok(&self.buffer[..result.map_err(reader_failed)?])
     }
+}
+
+/// Reads what of a file is in memory already, without waiting for a disk; `None`: it may have to wait.
+#[cfg(target_os = "linux")]
+fn read_at_once(source: &mut ReadSource, buffer: &mut Vec<u8>) -> Option<usize> {
+    let ReadSource::File(body) = source else {
+        return None;
+    };
+    let (file, position, left) = body.unread();
+    let left = usize::try_from(left).unwrap_or(READ_SIZE);
+    if buffer.is_empty() {
+        buffer.resize(left.clamp(1, READ_SIZE), 0);
+    }
+    let want = left.min(buffer.len());
+    let into = &mut [io::IoSliceMut::new(&mut buffer[..want])];
+    let read = rustix::io::preadv2(file, into, position, rustix::io::ReadWriteFlags::NOWAIT);
+    // Nothing where there should be more is for a patient read to explain.
+    let read = read.ok().filter(|&read| read > 0 || want == 0)?;
+    body.advance(read);
+    Some(read)
 }
 
 /// What waiting for a stream body brought.

@@ -117,7 +117,7 @@ async fn a_get_may_be_dropped_after_any_poll() {
     let server = Server::wire(pieces);
     let polls =
         drop_at_every_poll(&server.url("/"), PoolLimits::new().hard_limit(1), Call::Get).await;
-    assert!(polls >= 8, "{polls}");
+    assert!(polls >= 3, "{polls}");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_get_over_tls_may_be_dropped_after_any_poll() {
         Call::Get,
     )
     .await;
-    assert!(polls >= 8, "{polls}");
+    assert!(polls >= 3, "{polls}");
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_get_over_fresh_connections_may_be_dropped_after_any_poll() {
     for url in [server.url("/"), server.https("/")] {
         let limits = PoolLimits::new().hard_limit(1).soft_limit(0);
         let polls = drop_at_every_poll(&url, limits, Call::Get).await;
-        assert!(polls >= 8, "{polls}");
+        assert!(polls >= 3, "{polls}");
     }
 }
 
@@ -176,9 +176,9 @@ async fn a_large_post_may_be_dropped_after_any_poll() {
     for url in [server.url("/"), server.https("/")] {
         let limits = PoolLimits::new().hard_limit(1);
         let polls = drop_at_every_poll(&url, limits, Call::Post(20 << 20)).await;
-        assert!(polls >= 8, "{polls}");
+        assert!(polls >= 3, "{polls}");
         let polls = drop_at_every_poll(&url, limits, Call::PostReader(6 << 20)).await;
-        assert!(polls >= 5, "{polls}");
+        assert!(polls >= 3, "{polls}");
     }
 }
 

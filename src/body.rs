@@ -1,5 +1,11 @@
 //! A body on its way out: one type for both clients.
 
+#[cfg_attr(
+    not(feature = "multipart"),
+    allow(dead_code, reason = "only a multipart form is made of parts")
+)]
+mod parts;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,6 +18,10 @@ use futures_core::Stream;
 use http_body::{Frame, SizeHint};
 
 use crate::error::{BoxError, Error, ErrorKind, Result};
+
+pub(crate) use parts::PartsBody;
+#[cfg(feature = "multipart")]
+pub(crate) use parts::{Content, Segment};
 
 /// How much is read from a file or reader at a time.
 pub(crate) const READ_SIZE: usize = 128 * 1024;
@@ -46,6 +56,11 @@ pub(crate) enum Kind {
         stream: Mutex<ByteStream>,
         length: Option<u64>,
     },
+    #[cfg_attr(
+        not(feature = "multipart"),
+        allow(dead_code, reason = "only a multipart form is made of parts")
+    )]
+    Parts(Box<PartsBody>),
     /// A reader or stream that was there has been sent.
     Consumed,
 }
@@ -55,6 +70,7 @@ pub(crate) enum ReadSource {
     File(FileBody),
     // Never locked, as above.
     Reader(Mutex<Box<dyn Read + Send>>),
+    Parts(Box<PartsBody>),
 }
 
 impl ReadSource {
@@ -63,28 +79,35 @@ impl ReadSource {
         // Cleared once: the buffer keeps its size from piece to piece.
         if buffer.is_empty() {
             let size = match self {
-                ReadSource::File(file) => {
-                    usize::try_from(file.end - file.position).unwrap_or(READ_SIZE)
-                }
+                ReadSource::File(file) => usize::try_from(file.left()).unwrap_or(READ_SIZE),
                 ReadSource::Reader(_) => READ_SIZE,
+                ReadSource::Parts(parts) => parts.room(READ_SIZE),
             };
             buffer.resize(size.clamp(1, READ_SIZE), 0);
         }
         match self {
             ReadSource::File(file) => file.read_next(buffer),
             ReadSource::Reader(reader) => read_some(&mut **unlocked(reader), buffer),
+            ReadSource::Parts(parts) => parts.read_next(buffer),
         }
     }
 }
 
 impl ReadSource {
-    /// As [`read_next`](ReadSource::read_next), but of a file as much as `buffer` holds once it has `size`: fewer hops between threads.
+    /// As [`read_next`](ReadSource::read_next), but of a file or parts as much as `buffer` holds once it has `size`: fewer hops between threads.
     #[allow(dead_code, reason = "only the async form changes threads")]
     pub(crate) fn read_many(&mut self, buffer: &mut Vec<u8>, size: usize) -> io::Result<usize> {
-        let ReadSource::File(file) = self else {
-            return self.read_next(buffer);
+        let file = match self {
+            ReadSource::File(file) => file,
+            ReadSource::Parts(parts) => {
+                if buffer.is_empty() {
+                    buffer.resize(parts.room(size), 0);
+                }
+                return parts.read_next(buffer);
+            }
+            ReadSource::Reader(_) => return self.read_next(buffer),
         };
-        let left = usize::try_from(file.end - file.position).unwrap_or(size);
+        let left = usize::try_from(file.left()).unwrap_or(size);
         if buffer.is_empty() {
             buffer.resize(size.min(left).max(1), 0);
         }
@@ -105,6 +128,7 @@ impl fmt::Debug for ReadSource {
         f.write_str(match self {
             ReadSource::File(_) => "File",
             ReadSource::Reader(_) => "Reader",
+            ReadSource::Parts(_) => "Parts",
         })
     }
 }
@@ -118,10 +142,32 @@ pub(crate) struct FileBody {
 }
 
 impl FileBody {
+    /// Takes a regular file; gives back what is none, which is read like any reader.
+    fn new(mut file: File) -> Result<FileBody, File> {
+        let length = file
+            .metadata()
+            .ok()
+            .filter(std::fs::Metadata::is_file)
+            .map(|m| m.len());
+        match (length, io::Seek::stream_position(&mut file)) {
+            (Some(end), Ok(position)) => Ok(FileBody {
+                file: Arc::new(file),
+                position,
+                end: end.max(position),
+            }),
+            _ => Err(file),
+        }
+    }
+
+    /// How much is left.
+    fn left(&self) -> u64 {
+        self.end - self.position
+    }
+
     /// The file, where to read on, and how much is left.
     #[allow(dead_code, reason = "only the async form reads past this type")]
     pub(crate) fn unread(&self) -> (&File, u64, u64) {
-        (&self.file, self.position, self.end - self.position)
+        (&self.file, self.position, self.left())
     }
 
     /// Notes what was read past this type.
@@ -189,6 +235,14 @@ impl Body {
         self
     }
 
+    /// Makes a body of several, one behind the other.
+    #[cfg(feature = "multipart")]
+    pub(crate) fn from_parts(parts: PartsBody) -> Self {
+        Body {
+            kind: Kind::Parts(Box::new(parts)),
+        }
+    }
+
     /// Makes a body of unknown length from an async stream; for the async client, sent once.
     pub fn from_stream<S, T, E>(stream: S) -> Self
     where
@@ -237,8 +291,9 @@ impl Body {
         match &self.kind {
             Kind::Empty => Some(0),
             Kind::Bytes(bytes) => Some(bytes.len() as u64),
-            Kind::File(file) => Some(file.end - file.position),
+            Kind::File(file) => Some(file.left()),
             Kind::Reader { length, .. } | Kind::Stream { length, .. } => *length,
+            Kind::Parts(parts) => parts.left(),
             Kind::Consumed => None,
         }
     }
@@ -252,6 +307,14 @@ impl Body {
             Kind::Empty => Kind::Empty,
             Kind::Bytes(bytes) => Kind::Bytes(bytes.clone()),
             Kind::File(file) => Kind::File(file.clone()),
+            Kind::Parts(parts) => match parts.try_clone() {
+                Some(parts) => Kind::Parts(Box::new(parts)),
+                None => {
+                    return Err(not_replayable(
+                        "a part of it is a reader, which can be sent once",
+                    ));
+                }
+            },
             Kind::Reader { .. } | Kind::Stream { .. } => {
                 return Err(not_replayable(
                     "it is a reader or stream, which can be sent once",
@@ -267,7 +330,11 @@ impl Body {
     }
 
     pub(crate) fn is_replayable(&self) -> bool {
-        matches!(self.kind, Kind::Empty | Kind::Bytes(_) | Kind::File(_))
+        match &self.kind {
+            Kind::Empty | Kind::Bytes(_) | Kind::File(_) => true,
+            Kind::Parts(parts) => parts.is_replayable(),
+            Kind::Reader { .. } | Kind::Stream { .. } | Kind::Consumed => false,
+        }
     }
 
     /// Stands for a reader or stream that went elsewhere.
@@ -283,6 +350,7 @@ impl Body {
             Kind::Empty => Ok(Kind::Empty),
             Kind::Bytes(bytes) => Ok(Kind::Bytes(bytes.clone())),
             Kind::File(file) => Ok(Kind::File(file.clone())),
+            Kind::Parts(parts) if parts.is_replayable() => self.try_clone().map(Body::into_kind),
             Kind::Consumed => Err(not_replayable(
                 "it was a reader or stream, and has been sent",
             )),
@@ -370,22 +438,12 @@ impl From<()> for Body {
 
 impl From<File> for Body {
     /// Sends the file from where it stands to its end. What is no regular file is read like any reader.
-    fn from(mut file: File) -> Self {
-        let length = file
-            .metadata()
-            .ok()
-            .filter(std::fs::Metadata::is_file)
-            .map(|m| m.len());
-        let position = io::Seek::stream_position(&mut file);
-        match (length, position) {
-            (Some(end), Ok(position)) => Body {
-                kind: Kind::File(FileBody {
-                    file: Arc::new(file),
-                    position,
-                    end: end.max(position),
-                }),
+    fn from(file: File) -> Self {
+        match FileBody::new(file) {
+            Ok(file) => Body {
+                kind: Kind::File(file),
             },
-            _ => Body::from_reader(file),
+            Err(file) => Body::from_reader(file),
         }
     }
 }
@@ -395,12 +453,13 @@ impl fmt::Debug for Body {
         match &self.kind {
             Kind::Empty => f.write_str("Body(empty)"),
             Kind::Bytes(bytes) => write!(f, "Body({} bytes)", bytes.len()),
-            Kind::File(file) => write!(f, "Body(file, {} bytes)", file.end - file.position),
+            Kind::File(file) => write!(f, "Body(file, {} bytes)", file.left()),
             Kind::Reader {
                 length: Some(n), ..
             } => write!(f, "Body(reader, {n} bytes)"),
             Kind::Reader { .. } => f.write_str("Body(reader)"),
             Kind::Stream { .. } => f.write_str("Body(stream)"),
+            Kind::Parts(parts) => write!(f, "Body({parts:?})"),
             Kind::Consumed => f.write_str("Body(already sent)"),
         }
     }
@@ -435,6 +494,7 @@ impl http_body::Body for Body {
                 let mut buffer = vec![0; READ_SIZE];
                 finish_read(read_some(&mut **unlocked(reader), &mut buffer), buffer)
             }
+            Kind::Parts(parts) => parts.next_piece().map(|piece| piece.map_err(reader_failed)),
             Kind::Stream { stream, .. } => {
                 match std::task::ready!(unlocked(stream).as_mut().poll_next(cx)) {
                     Some(piece) => Some(piece.map_err(stream_failed)),

@@ -1,24 +1,41 @@
 //! What a client was told, in the form its requests need it.
 
+use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
 
 use http::header::{HeaderMap, HeaderName};
 
+use crate::auth::Auth;
 use crate::config::{DEFAULT_MAX_REDIRECTS, PoolLimits, Timeout};
 use crate::dial::DialOptions;
+use crate::error::Result;
 #[cfg(feature = "rustls")]
-use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::events::Listener;
 use crate::headers::DefaultHeaders;
 use crate::location::BaseUrl;
 use crate::params::Params;
 use crate::proto::h1::H1Limits;
 use crate::redirect::Policy;
+use crate::request::Request;
+use crate::routes::Routes;
+
+/// A hook given to `on_request`.
+pub(crate) type OnRequest = dyn Fn(&mut Request) -> Result<()> + Send + Sync;
 
 pub(crate) struct ClientConfig {
     pub(crate) base_url: Option<BaseUrl>,
     pub(crate) headers: Arc<DefaultHeaders>,
     pub(crate) params: Params,
     pub(crate) cookies: Vec<(String, String)>,
+    #[cfg(feature = "cookies")]
+    pub(crate) jar: crate::cookies::Cookies,
+    pub(crate) auth: Option<Arc<dyn Auth>>,
+    #[cfg(feature = "netrc")]
+    pub(crate) netrc: crate::auth::ambient::Source,
+    pub(crate) routes: Routes,
+    pub(crate) on_request: Vec<Arc<OnRequest>>,
+    pub(crate) on_event: Vec<Arc<Listener>>,
     pub(crate) timeout: Timeout,
     pub(crate) pool_limits: PoolLimits,
     pub(crate) follow_redirects: bool,
@@ -44,6 +61,14 @@ impl ClientConfig {
             headers: headers.clone(),
             params: Params::default(),
             cookies: Vec::new(),
+            #[cfg(feature = "cookies")]
+            jar: crate::cookies::Cookies::new(),
+            auth: None,
+            #[cfg(feature = "netrc")]
+            netrc: crate::auth::ambient::Source::default(),
+            routes: Routes::default(),
+            on_request: Vec::new(),
+            on_event: Vec::new(),
             timeout: Timeout::default(),
             pool_limits: PoolLimits::default(),
             follow_redirects: true,
@@ -60,6 +85,39 @@ impl ClientConfig {
                 .prepare()
                 .expect("nothing explicit is given, so nothing is read"),
         }
+    }
+
+    /// The jar's cookies for a URL, which is asked for only if the jar holds any.
+    #[cfg(feature = "cookies")]
+    pub(crate) fn jar_pairs(&self, url: impl FnOnce() -> url::Url) -> Vec<(String, String)> {
+        match self.jar.is_certainly_empty() {
+            true => Vec::new(),
+            false => self.jar.pairs_for(&url()),
+        }
+    }
+
+    #[cfg(not(feature = "cookies"))]
+    pub(crate) fn jar_pairs(&self, _url: impl FnOnce() -> url::Url) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// Takes over what the environment says of proxies and netrc.
+    ///
+    /// # Errors
+    /// What is wrong with the environment; requests get the same.
+    pub(crate) fn trust_env(
+        &mut self,
+        proxies: bool,
+        env: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<()> {
+        if proxies && self.dial.unix_socket.is_none() {
+            self.routes.add_env(crate::env::proxies(env));
+        }
+        #[cfg(feature = "netrc")]
+        {
+            self.netrc = crate::auth::ambient::Source::of(crate::env::netrc_paths(env));
+        }
+        self.routes.check_env()
     }
 
     /// The TLS configuration, parsed at first need.

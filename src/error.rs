@@ -89,7 +89,7 @@ pub enum ErrorKind {
     RequestNotRead,
     /// A builder was given something unusable.
     Builder,
-    /// The application behind an in-process transport failed.
+    /// Code of the application's own failed: one behind an in-process transport, a hook, an auth flow.
     App,
 }
 
@@ -117,6 +117,10 @@ pub enum Phase {
     Decode,
     /// Following a redirect.
     Redirect,
+    /// Opening a tunnel through a proxy.
+    Proxy,
+    /// Authenticating.
+    Auth,
 }
 
 impl Phase {
@@ -132,6 +136,8 @@ impl Phase {
             Phase::ReceiveBody => "while receiving the response body from",
             Phase::Decode => "while decoding the response body from",
             Phase::Redirect => "while following a redirect from",
+            Phase::Proxy => "while opening a tunnel through the proxy to",
+            Phase::Auth => "while authenticating with",
         }
     }
 }
@@ -170,6 +176,20 @@ impl Error {
         }
     }
 
+    /// Makes an error of code of your own, to return from a hook, an auth flow or a transport; its kind is `App`.
+    ///
+    /// ```
+    /// let error = dimorph::Error::other("the vault is locked");
+    /// assert_eq!(error.to_string(), "App: the vault is locked");
+    /// ```
+    pub fn other(error: impl Into<BoxError>) -> Self {
+        let error = error.into();
+        match error.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(error) => Error::new(ErrorKind::App, error.to_string()).with_source(error),
+        }
+    }
+
     pub(crate) fn builder(message: impl Into<Cow<'static, str>>) -> Self {
         Error::new(ErrorKind::Builder, message).in_phase(Phase::Build)
     }
@@ -193,6 +213,11 @@ impl Error {
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.inner.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_message(mut self, change: impl FnOnce(&str) -> String) -> Self {
+        self.inner.message = change(&self.inner.message).into();
         self
     }
 
@@ -257,7 +282,7 @@ impl Error {
         self.inner.request.as_ref()
     }
 
-    /// Returns the status, for [`ErrorKind::HttpStatus`].
+    /// Returns the status, for [`ErrorKind::HttpStatus`], and of a proxy that refused a tunnel.
     pub fn status(&self) -> Option<StatusCode> {
         self.inner.status
     }
@@ -346,7 +371,7 @@ impl Error {
 }
 
 /// The same URL without user name and password.
-fn without_userinfo(url: &Url) -> Url {
+pub(crate) fn without_userinfo(url: &Url) -> Url {
     let mut url = url.clone();
     if !url.username().is_empty() || url.password().is_some() {
         // Both fail only for URLs that cannot have userinfo, which then have none to remove.

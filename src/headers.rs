@@ -12,7 +12,7 @@ use crate::config;
 use crate::decode;
 
 /// The fields that the connection itself looks at. Clients rarely set them, so that one flag answers for all.
-const SPECIAL: [HeaderName; 8] = [
+const SPECIAL: [HeaderName; 9] = [
     HOST,
     CONTENT_LENGTH,
     CONTENT_TYPE,
@@ -21,6 +21,7 @@ const SPECIAL: [HeaderName; 8] = [
     EXPECT,
     COOKIE,
     AUTHORIZATION,
+    PROXY_AUTHORIZATION,
 ];
 
 /// A client's headers and their HTTP/1.1 form.
@@ -269,7 +270,7 @@ fn write_fields(
 }
 
 /// Writes a field name in Title-Case, as HTTPX's own defaults have it.
-fn write_name(out: &mut Vec<u8>, name: &HeaderName) {
+pub(crate) fn write_name(out: &mut Vec<u8>, name: &HeaderName) {
     let start = out.len();
     out.extend_from_slice(name.as_str().as_bytes());
     let mut at_start = true;

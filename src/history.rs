@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::request::Request;
 
-/// A response on the way to the one that was returned: a redirect. Cheap to clone, one type for both clients.
+/// A response on the way to the one that was returned: a redirect, or a step of an authentication. Cheap to clone, one type for both clients.
 #[derive(Clone)]
 pub struct HistoryEntry(Arc<Inner>);
 
@@ -20,6 +20,7 @@ pub(crate) struct Inner {
     pub(crate) reason: Box<str>,
     pub(crate) headers: HeaderMap,
     pub(crate) content: Bytes,
+    pub(crate) history: Vec<HistoryEntry>,
 }
 
 impl HistoryEntry {
@@ -55,6 +56,11 @@ impl HistoryEntry {
     /// Returns the URL that was asked.
     pub fn url(&self) -> &Url {
         self.0.request.url()
+    }
+
+    /// Returns the responses that led here, the first one first.
+    pub fn history(&self) -> &[HistoryEntry] {
+        &self.0.history
     }
 
     /// Returns the body as it was sent, not decoded; of a body over 64 KiB, nothing.

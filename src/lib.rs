@@ -27,15 +27,20 @@ pub mod asynchronous;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 
+pub mod auth;
 mod body;
 mod client_config;
 mod config;
 #[cfg(test)]
 mod content_cases;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod decode;
 mod dial;
+#[path = "env_new/mod.rs"]
 mod env;
 mod error;
+mod events;
 mod headers;
 mod history;
 #[cfg(feature = "json")]
@@ -44,13 +49,21 @@ mod lines;
 mod links;
 mod location;
 mod merge;
+mod mounts;
+#[cfg(feature = "multipart")]
+pub mod multipart;
+mod no_proxy;
 mod pairs;
 mod params;
 mod pool_state;
 mod proto;
+mod proxy;
 mod redirect;
 mod request;
+mod routes;
 mod shapes;
+#[cfg(feature = "tracing")]
+mod spans;
 mod text;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -58,17 +71,24 @@ mod top_level;
 
 #[cfg(feature = "async")]
 pub use asynchronous::Client as AsyncClient;
+#[cfg(feature = "netrc")]
+pub use auth::NetrcAuth;
+pub use auth::{Auth, AuthFlow, BasicAuth, DigestAuth, auth_fn};
 #[cfg(feature = "blocking")]
 pub use blocking::{Client, delete, get, head, options, patch, post, put, request};
 pub use body::Body;
 pub use config::{PoolLimits, PoolStats, Timeout};
+#[cfg(feature = "cookies")]
+pub use cookies::{Cookie, Cookies};
 pub use dial::{Resolve, Resolving};
 pub use error::{BoxError, Error, ErrorKind, Phase, Result};
+pub use events::{Event, EventKind, HookResult, Progress};
 pub use history::HistoryEntry;
 pub use http::header::{HeaderName, HeaderValue};
 pub use http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
 pub use links::{Link, Links};
 pub use pairs::{HeaderKey, IntoAddresses, IntoLocalAddress};
+pub use proxy::{IntoProxy, Proxy, ProxyMode};
 pub use redirect::{Action, Attempt};
 pub use request::Request;
 pub use shapes::{Chunks, Lines, Shape, Text};

@@ -194,6 +194,15 @@ impl Location {
         *self.url.into_inner().expect("url() has filled the cell")
     }
 
+    /// User name and password of the URL, percent-encoded, where it has any.
+    pub(crate) fn userinfo(&self) -> Option<(&str, &str)> {
+        // A plain URL has none, and is not parsed to find that out.
+        let url = self.url.get()?;
+        let password = url.password();
+        (!url.username().is_empty() || password.is_some())
+            .then(|| (url.username(), password.unwrap_or("")))
+    }
+
     pub(crate) fn origin(&self) -> Origin<'_> {
         Origin {
             secure: self.secure,

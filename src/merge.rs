@@ -37,17 +37,64 @@ pub(crate) fn finish(
     }
     let client = client_cookies(config, &request);
     if !client.is_empty() || !cookies.is_empty() {
-        let value = cookie_header(client, cookies)?;
-        request.options_mut().cookies = Some(value.clone());
-        // An explicit `cookie` header wins over every cookie.
-        if !request.request_headers().contains(&COOKIE) {
-            request
-                .request_headers_mut()
-                .own_mut()
-                .insert(COOKIE, value);
-        }
+        request.options_mut().cookies = Some(cookie_header(client, cookies)?);
+    }
+    // An explicit `cookie` header wins over every cookie.
+    if !request.request_headers().contains(&COOKIE) {
+        put_cookies(config, &mut request);
     }
     Ok(request)
+}
+
+/// Puts the cookies for the request's URL into their header, in place of those that were put in before: the jar's, then
+/// the client's and the request's, which win.
+pub(crate) fn put_cookies(config: &ClientConfig, request: &mut Request) {
+    let jar = config.jar_pairs(|| request.url().clone());
+    let all = with_jar(jar, request.options().cookies.as_ref());
+    if all.is_none() && request.options().cookies_put.is_none() {
+        return;
+    }
+    let headers = request.request_headers_mut().own_mut();
+    match &all {
+        Some(value) => headers.insert(COOKIE, value.clone()),
+        None => headers.remove(COOKIE),
+    };
+    request.options_mut().cookies_put = all;
+}
+
+/// Tells whether the request's `cookie` field is none of the user's own.
+pub(crate) fn cookies_are_ours(request: &Request) -> bool {
+    match request.request_headers().get(&COOKIE) {
+        None => true,
+        Some(value) => request.options().cookies_put.as_ref() == Some(value),
+    }
+}
+
+/// The jar's cookies, with those of `own` replacing them by name, as one field.
+pub(crate) fn with_jar(
+    jar: Vec<(String, String)>,
+    own: Option<&HeaderValue>,
+) -> Option<HeaderValue> {
+    if jar.is_empty() {
+        return own.cloned();
+    }
+    let own_text = own.map_or("", |own| own.to_str().unwrap_or(""));
+    let name_of = |pair: &str| {
+        pair.split_once('=')
+            .map_or(pair, |(name, _)| name)
+            .to_owned()
+    };
+    let own_names: Vec<String> = own_text.split("; ").map(name_of).collect();
+    let kept = jar
+        .into_iter()
+        .filter(|(name, _)| !own_names.contains(name))
+        .map(|(name, value)| format!("{name}={value}"));
+    let own_pair = (!own_text.is_empty()).then(|| own_text.to_owned());
+    let text = kept.chain(own_pair).collect::<Vec<_>>().join("; ");
+    // What the jar holds was checked when it was stored.
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// The client's cookies belong to the origin of its base_url; without one, to the origin asked first in each call.

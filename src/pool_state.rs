@@ -15,6 +15,14 @@ use hashbrown::HashTable;
 use crate::config::{PoolLimits, PoolStats};
 use crate::location::Origin;
 
+/// What a connection leads to, and by which way: the pool's key. TLS settings are the client's, so they need no place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Destination<'a> {
+    pub(crate) origin: Origin<'a>,
+    /// The number of the way (see `routes.rs`); 0 is the direct one.
+    pub(crate) way: u32,
+}
+
 /// A number for a connection key, good while a lease, an idle connection or a waiter holds it.
 pub(crate) type KeyId = u32;
 
@@ -76,6 +84,7 @@ pub(crate) struct PoolState<C, W> {
 struct Key {
     secure: bool,
     port: u16,
+    way: u32,
     host: Box<str>,
     /// The newest idle connection; each knows the next older one.
     newest: Option<u32>,
@@ -84,8 +93,12 @@ struct Key {
 }
 
 impl Key {
-    fn is(&self, origin: &Origin<'_>) -> bool {
-        self.port == origin.port && self.secure == origin.secure && *self.host == *origin.host
+    fn is(&self, to: &Destination<'_>) -> bool {
+        let origin = &to.origin;
+        self.port == origin.port
+            && self.way == to.way
+            && self.secure == origin.secure
+            && *self.host == *origin.host
     }
 }
 
@@ -124,7 +137,7 @@ impl<C, W> PoolState<C, W> {
     /// Assigns a connection, a slot or a place in the queue.
     pub(crate) fn acquire(
         &mut self,
-        origin: &Origin<'_>,
+        to: &Destination<'_>,
         now: Instant,
         waker: impl FnOnce() -> W,
         effects: &mut Effects<C, W>,
@@ -133,7 +146,7 @@ impl<C, W> PoolState<C, W> {
             return Assignment::Closed;
         }
         self.drop_expired(now, effects);
-        let key = self.hold_key(origin);
+        let key = self.hold_key(to);
         // Whoever waits came first; an idle connection cannot be there then.
         if self.queue.is_empty() {
             if let Some(connection) = self.take_idle(key) {
@@ -272,23 +285,24 @@ impl<C, W> PoolState<C, W> {
         self.limits.hard().is_none_or(|hard| self.slots < hard)
     }
 
-    fn hold_key(&mut self, origin: &Origin<'_>) -> KeyId {
+    fn hold_key(&mut self, to: &Destination<'_>) -> KeyId {
         let id = match self.last {
-            Some(last) if self.keys[last as usize].is(origin) => last,
-            _ => self.find_or_insert(origin),
+            Some(last) if self.keys[last as usize].is(to) => last,
+            _ => self.find_or_insert(to),
         };
         self.last = Some(id);
         self.keys[id as usize].holders += 1;
         id
     }
 
-    fn find_or_insert(&mut self, origin: &Origin<'_>) -> KeyId {
+    fn find_or_insert(&mut self, to: &Destination<'_>) -> KeyId {
+        let origin = &to.origin;
         let hash = self
             .hasher
-            .hash_one((origin.host, origin.port, origin.secure));
+            .hash_one((origin.host, origin.port, origin.secure, to.way));
         if let Some(&id) = self
             .by_origin
-            .find(hash, |&id| self.keys[id as usize].is(origin))
+            .find(hash, |&id| self.keys[id as usize].is(to))
         {
             return id;
         }
@@ -296,6 +310,7 @@ impl<C, W> PoolState<C, W> {
         let key = Key {
             secure: origin.secure,
             port: origin.port,
+            way: to.way,
             host: origin.host.into(),
             newest: None,
             holders: 0,
@@ -313,7 +328,7 @@ impl<C, W> PoolState<C, W> {
         let (keys, hasher) = (&self.keys, &self.hasher);
         self.by_origin.insert_unique(hash, id, |&id| {
             let key = &keys[id as usize];
-            hasher.hash_one((&*key.host, key.port, key.secure))
+            hasher.hash_one((&*key.host, key.port, key.secure, key.way))
         });
         id
     }
@@ -550,7 +565,15 @@ mod tests {
         }
 
         fn get(&mut self, origin: &Origin<'_>, waker: u64) -> Assignment<u32> {
-            self.run(|state, now, effects| state.acquire(origin, now, || waker, effects))
+            self.go(origin, 0, waker)
+        }
+
+        fn go(&mut self, origin: &Origin<'_>, way: u32, waker: u64) -> Assignment<u32> {
+            let to = Destination {
+                origin: *origin,
+                way,
+            };
+            self.run(|state, now, effects| state.acquire(&to, now, || waker, effects))
         }
 
         fn open(&mut self, origin: &Origin<'_>) -> KeyId {
@@ -586,6 +609,18 @@ mod tests {
             (pool.state.stats().opened, pool.state.stats().reused),
             (4, 2)
         );
+    }
+
+    #[test]
+    fn a_connection_serves_the_way_it_was_made_for() {
+        let mut pool = Pool::new(PoolLimits::new());
+        let Assignment::Open(key) = pool.go(&A, 1, 0) else {
+            panic!("nothing is idle yet")
+        };
+        pool.put(key, Some(1));
+        assert!(matches!(pool.go(&A, 0, 0), Assignment::Open(_)));
+        assert!(matches!(pool.go(&A, 2, 0), Assignment::Open(_)));
+        assert!(matches!(pool.go(&A, 1, 0), Assignment::Reuse(_, 1)));
     }
 
     #[test]

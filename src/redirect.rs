@@ -9,8 +9,10 @@ use http::header::{
 use http::{Method, StatusCode};
 use url::Url;
 
+use crate::client_config::ClientConfig;
 use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
 use crate::location::Location;
+use crate::merge;
 use crate::request::{RedactedUrl, Request};
 
 /// Decides about each redirect that would be followed.
@@ -166,7 +168,7 @@ pub(crate) fn next_request(
     request: &Request,
     status: StatusCode,
     location: &HeaderValue,
-    sensitive: &[HeaderName],
+    config: Option<&ClientConfig>,
 ) -> Result<Request> {
     let url = next_url(request.url(), location)?;
     let method = next_method(request.method(), status);
@@ -188,13 +190,13 @@ pub(crate) fn next_request(
     if !same {
         next.options_mut().cookies = None;
     }
-    let cookies = next.options().cookies.clone();
-    if drops_body || !same || request.headers().contains_key(COOKIE) {
+    let signed = request
+        .headers()
+        .get(AUTHORIZATION)
+        .is_some_and(is_bound_to_its_url);
+    if drops_body || !same || signed || request.headers().contains_key(COOKIE) {
         let headers = next.headers_mut();
         headers.remove(COOKIE);
-        if let Some(cookies) = cookies {
-            headers.insert(COOKIE, cookies);
-        }
         if drops_body {
             let content: Vec<HeaderName> = headers
                 .keys()
@@ -208,15 +210,24 @@ pub(crate) fn next_request(
         if !same {
             headers.remove(HOST);
             headers.remove(PROXY_AUTHORIZATION);
-            for name in sensitive {
+            for name in config.map_or(&[][..], |config| &config.sensitive_headers) {
                 headers.remove(name);
             }
         }
-        if !keeps_credentials {
+        if !keeps_credentials || signed {
             headers.remove(AUTHORIZATION);
         }
     }
+    if let Some(config) = config {
+        merge::put_cookies(config, &mut next);
+    }
     Ok(next)
+}
+
+/// Digest credentials name the URL that they were made for (RFC 7616 section 3.4.3): at another one they are wrong.
+fn is_bound_to_its_url(value: &HeaderValue) -> bool {
+    let scheme = value.as_bytes().get(..7);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"digest "))
 }
 
 #[cfg(test)]
@@ -234,11 +245,13 @@ mod tests {
     }
 
     fn follow(request: &Request, status: u16, location: &'static str) -> Result<Request> {
+        let mut config = ClientConfig::plain();
+        config.sensitive_headers = vec![HeaderName::from_static("x-key")];
         next_request(
             request,
             StatusCode::from_u16(status).unwrap(),
             &HeaderValue::from_static(location),
-            &[HeaderName::from_static("x-key")],
+            Some(&config),
         )
     }
 

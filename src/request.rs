@@ -7,9 +7,11 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Extensions, Method, Version};
 use url::Url;
 
+use crate::auth::Choice;
 use crate::body::Body;
 use crate::config::{Setting, Timeout};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::events::Counter;
 use crate::headers::{Redacted, RequestHeaders, is_secret};
 use crate::location::Location;
 use crate::redirect::Policy;
@@ -57,6 +59,11 @@ pub(crate) struct Options {
     pub(crate) redirect_policy: Option<Arc<Policy>>,
     /// The `cookie` field made of client and request cookies; it belongs to the first origin (S5).
     pub(crate) cookies: Option<HeaderValue>,
+    /// The `cookie` field as it was put in, the jar's cookies included; another one is the user's own.
+    pub(crate) cookies_put: Option<HeaderValue>,
+    pub(crate) auth: Choice,
+    pub(crate) on_upload: Option<Arc<Counter>>,
+    pub(crate) on_download: Option<Arc<Counter>>,
 }
 
 impl Request {
@@ -212,6 +219,15 @@ impl Request {
                 extensions: inner.extensions.clone(),
             }),
         }
+    }
+
+    /// The same request; a body that can be sent only once stands in it as sent.
+    pub(crate) fn shadow(&self) -> Request {
+        self.try_clone().unwrap_or_else(|_| {
+            let mut shadow = self.without_body();
+            shadow.set_body(Body::consumed());
+            shadow
+        })
     }
 
     /// Checks a changed URL, so that `location` has an answer.

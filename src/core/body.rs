@@ -1,7 +1,7 @@
 //! The body of a response: off the wire or out of a transport, decoded on the way.
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
@@ -12,6 +12,8 @@ use super::{dual, rt};
 use crate::body::{Body, ByteStream, Kind, ReadSource};
 use crate::decode::{DecodeError, Decoder};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::events::{Counter, EventKind, Progress, Trace};
+use crate::request::Request;
 
 /// What is reserved for a body at once, whatever length is announced.
 const FIRST_ROOM: u64 = 64 * 1024;
@@ -51,8 +53,61 @@ pub(crate) struct Incoming {
     elapsed: Option<Duration>,
     total: Option<Instant>,
     trailers: Option<Box<HeaderMap>>,
+    watch: Option<Box<Watch>>,
     /// Somebody has begun to consume the body piece by piece.
     touched: bool,
+}
+
+/// Who hears of a body on its way in.
+pub(crate) struct Watch {
+    trace: Option<Arc<Trace>>,
+    counter: Option<Arc<Counter>>,
+    total: Option<u64>,
+    begun: Instant,
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
+impl Watch {
+    /// A watch where there is anybody to tell.
+    pub(crate) fn new(request: &Request, trace: Option<&Arc<Trace>>) -> Option<Box<Watch>> {
+        let counter = request.options().on_download.as_ref();
+        (trace.is_some() || counter.is_some()).then(|| {
+            Box::new(Watch {
+                trace: trace.cloned(),
+                counter: counter.cloned(),
+                total: None,
+                begun: Instant::now(),
+            })
+        })
+    }
+
+    /// Notes how much there will be.
+    pub(crate) fn expect(&mut self, total: Option<u64>) {
+        self.total = total;
+    }
+
+    fn progress(&self, bytes: u64) {
+        if let Some(count) = &self.counter {
+            count(Progress {
+                bytes,
+                total: self.total,
+            });
+        }
+    }
+
+    /// The body is here; told once.
+    fn ended(&mut self, bytes: u64) {
+        if let Some(trace) = self.trace.take() {
+            let now = Instant::now();
+            let took = now - self.begun;
+            trace.tell(now, EventKind::ResponseCompleted { bytes, took });
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -64,14 +119,38 @@ struct Decoding {
 }
 
 impl Incoming {
-    pub(crate) fn whole(bytes: Bytes, started: Instant) -> Self {
+    pub(crate) fn whole(bytes: Bytes, started: Instant, watch: Option<Box<Watch>>) -> Self {
+        let length = bytes.len() as u64;
         let mut body = Incoming::new(Source::Whole(bytes), started, None);
         body.elapsed = Some(started.elapsed());
+        body.watch = watch;
+        if let Some(watch) = &mut body.watch {
+            watch.expect(Some(length));
+            watch.ended(length);
+        }
         body
     }
 
-    pub(crate) fn wire(body: WireBody, started: Instant, total: Option<Instant>) -> Self {
-        Incoming::new(Source::Wire(Box::new(body)), started, total)
+    pub(crate) fn wire(
+        body: WireBody,
+        started: Instant,
+        total: Option<Instant>,
+        watch: Option<Box<Watch>>,
+    ) -> Self {
+        let mut body = Incoming::new(Source::Wire(Box::new(body)), started, total);
+        body.watch = watch;
+        body
+    }
+
+    /// Lets listeners hear of a transport's body.
+    pub(crate) fn watch(&mut self, watch: Option<Box<Watch>>) {
+        self.watch = watch;
+        if let Some(watch) = &mut self.watch {
+            watch.expect(match &self.source {
+                Source::Whole(bytes) => Some(bytes.len() as u64),
+                _ => None,
+            });
+        }
     }
 
     pub(crate) fn custom(body: Body, started: Instant) -> Self {
@@ -83,6 +162,9 @@ impl Incoming {
             }
             Kind::Reader { reader, .. } => {
                 Source::Reader(Box::new(rt::BodyReader::new(ReadSource::Reader(reader))))
+            }
+            Kind::Parts(parts) => {
+                Source::Reader(Box::new(rt::BodyReader::new(ReadSource::Parts(parts))))
             }
             Kind::Stream { stream, .. } => Source::Stream(StreamSource(stream)),
         };
@@ -101,6 +183,7 @@ impl Incoming {
             elapsed: None,
             total,
             trailers: None,
+            watch: None,
             touched: false,
         }
     }
@@ -198,6 +281,18 @@ impl Incoming {
         }
         self.source = Source::Ended;
         self.elapsed.get_or_insert_with(|| self.started.elapsed());
+        if let Some(watch) = &mut self.watch {
+            watch.ended(self.downloaded);
+        }
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.downloaded += bytes as u64;
+        if let Some(watch) = &self.watch
+            && bytes > 0
+        {
+            watch.progress(self.downloaded);
+        }
     }
 
     fn check_total(&self) -> Result<()> {
@@ -234,7 +329,7 @@ impl Incoming {
             };
             match &piece {
                 Some(piece) if piece.is_empty() => continue,
-                Some(piece) => self.downloaded += piece.len() as u64,
+                Some(piece) => self.count(piece.len()),
                 None => self.end(),
             }
             return Ok(piece);
@@ -290,7 +385,7 @@ impl Incoming {
         {
             self.touched = true;
             let read = wire.read(buffer).await?;
-            self.downloaded += read as u64;
+            self.count(read);
             if read == 0 {
                 self.end();
             } else {
@@ -322,7 +417,12 @@ impl Incoming {
             loop {
                 match wire.read_more_of(&mut self.gathered).await? {
                     0 => break,
-                    read => self.downloaded += read as u64,
+                    read => {
+                        self.downloaded += read as u64;
+                        if let Some(watch) = &self.watch {
+                            watch.progress(self.downloaded);
+                        }
+                    }
                 }
             }
             self.end();

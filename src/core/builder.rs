@@ -9,18 +9,26 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use serde::Serialize;
 
 use super::Transport;
-use super::client::Client;
+use super::client::{Client, Plugs};
+use super::response::Response;
+use crate::auth::{BearerAuth, IntoAuth};
 use crate::client_config::ClientConfig;
 use crate::config::{PoolLimits, Timeout};
+#[cfg(feature = "cookies")]
+use crate::cookies::Cookies;
 use crate::dial::Resolve;
 use crate::error::{Error, Phase, Result};
+use crate::events::{Event, HookResult};
 use crate::headers::{DefaultHeaders, padded_value, replace_names};
 use crate::location::BaseUrl;
 use crate::merge;
+use crate::mounts::Pattern;
 use crate::pairs::{HeaderKey, IntoAddresses, IntoLocalAddress, header_map};
 use crate::params::Params;
+use crate::proxy::IntoProxy;
 use crate::redirect::{Action, Attempt};
 use crate::request::{RedactedUrl, Request};
+use crate::routes::{Routes, Target};
 #[cfg(feature = "rustls")]
 use crate::tls::{
     Certificate, CertificateRevocationList, ClientCert, TlsOptions, TlsVersion, Verify,
@@ -32,8 +40,9 @@ pub struct ClientBuilder {
     config: ClientConfig,
     headers: HeaderMap,
     suppressed: Vec<HeaderName>,
-    transport: Option<Box<dyn Transport>>,
+    plugs: Plugs,
     trust_env: bool,
+    own_proxies: bool,
     error: Option<Error>,
     #[cfg(feature = "rustls")]
     tls: TlsOptions,
@@ -46,8 +55,9 @@ impl ClientBuilder {
             config: ClientConfig::plain(),
             headers: HeaderMap::new(),
             suppressed: Vec::new(),
-            transport: None,
+            plugs: Plugs::default(),
             trust_env: true,
+            own_proxies: false,
             error: None,
             #[cfg(feature = "rustls")]
             tls: TlsOptions::default(),
@@ -225,7 +235,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Believes the environment or not: `SSL_CERT_FILE`, `SSL_CERT_DIR`, `SSLKEYLOGFILE`. Default: it does.
+    /// Believes the environment or not: proxies (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), the netrc file,
+    /// `SSL_CERT_FILE`, `SSL_CERT_DIR`, `SSLKEYLOGFILE`. Default: it does.
     pub fn trust_env(mut self, trust: bool) -> Self {
         self.trust_env = trust;
         self
@@ -315,7 +326,122 @@ impl ClientBuilder {
 
     /// Sends every request through this transport instead of the network.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
-        self.transport = Some(Box::new(transport));
+        self.plugs.transport = Some(Box::new(transport));
+        self
+    }
+
+    /// Sends requests whose URL fits a pattern through this transport (HTTPX's `mounts`).
+    ///
+    /// A pattern is `all`, a scheme, or one of both with a host: `https://example.org`, `all://*.example.org` (subdomains),
+    /// `all://*example.org` (both), each with `:port` if wanted. The most special one that fits decides, whatever the order.
+    pub fn mount(mut self, pattern: impl AsRef<str>, transport: impl Transport + 'static) -> Self {
+        let number = self.plugs.mounted.len();
+        self.plugs.mounted.push(Box::new(transport));
+        self.route(pattern.as_ref(), Target::Transport(number));
+        self
+    }
+
+    /// Sends requests whose URL fits a pattern through no proxy and no mounted transport.
+    pub fn mount_direct(mut self, pattern: impl AsRef<str>) -> Self {
+        self.route(pattern.as_ref(), Target::Direct);
+        self
+    }
+
+    /// Sends every request through this proxy: a URL, or a [`Proxy`](crate::Proxy). The environment's proxies are ignored then.
+    pub fn proxy(self, proxy: impl IntoProxy) -> Self {
+        self.proxies([("all", proxy)])
+    }
+
+    /// Sends requests through the proxy whose pattern fits, patterns as for [`mount`](ClientBuilder::mount).
+    /// The environment's proxies are ignored then.
+    pub fn proxies<I, K, P>(mut self, proxies: I) -> Self
+    where
+        I: IntoIterator<Item = (K, P)>,
+        K: AsRef<str>,
+        P: IntoProxy,
+    {
+        self.own_proxies = true;
+        for (pattern, proxy) in proxies {
+            let proxy = proxy
+                .into_proxy()
+                .and_then(|proxy| proxy.check().map(|()| proxy));
+            match proxy {
+                Ok(proxy) => {
+                    let number = self.config.routes.number(proxy);
+                    self.route(pattern.as_ref(), Target::Proxy(number));
+                }
+                Err(error) => self.fail(error),
+            }
+        }
+        self
+    }
+
+    /// Sends requests through no proxy, not even the environment's.
+    pub fn no_proxy(mut self) -> Self {
+        self.own_proxies = true;
+        self.config.routes = Routes::default();
+        self
+    }
+
+    fn route(&mut self, pattern: &str, target: Target) {
+        match Pattern::parse(pattern) {
+            Ok(pattern) => self.config.routes.mount(pattern, target),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Authenticates every request that says nothing of its own: a pair of user name and password, or an [`Auth`](crate::Auth).
+    pub fn auth(mut self, auth: impl IntoAuth) -> Self {
+        self.config.auth = Some(auth.into_auth());
+        self
+    }
+
+    /// Authenticates by Basic (RFC 7617).
+    pub fn basic_auth(self, user: impl fmt::Display, password: Option<impl fmt::Display>) -> Self {
+        let password = password.map_or_else(String::new, |password| password.to_string());
+        self.auth((user.to_string(), password))
+    }
+
+    /// Authenticates by a bearer token (RFC 6750).
+    pub fn bearer_auth(self, token: impl fmt::Display) -> Self {
+        self.auth(BearerAuth::new(token.to_string()))
+    }
+
+    /// Uses this cookie jar, which may be shared with other clients. Default: an empty one of the client's own.
+    #[cfg(feature = "cookies")]
+    pub fn cookies(mut self, jar: Cookies) -> Self {
+        self.config.jar = jar;
+        self
+    }
+
+    /// Calls a function with each request before it is sent: after authentication, once for each redirect.
+    /// It may change the request; an error that it returns ends the call.
+    pub fn on_request<F, R>(mut self, hook: F) -> Self
+    where
+        F: Fn(&mut Request) -> R + Send + Sync + 'static,
+        R: HookResult,
+    {
+        let hook = move |request: &mut Request| hook(request).into_result();
+        self.config.on_request.push(Arc::new(hook));
+        self
+    }
+
+    /// Calls a function with each response before its body is read, once for each redirect.
+    /// An error that it returns closes the response and ends the call.
+    pub fn on_response<F, R>(mut self, hook: F) -> Self
+    where
+        F: Fn(&mut Response) -> R + Send + Sync + 'static,
+        R: HookResult,
+    {
+        let hook = move |response: &mut Response| hook(response).into_result();
+        self.plugs.on_response.push(Box::new(hook));
+        self
+    }
+
+    /// Calls a function with every step of every request: names looked up, connections made, heads and bodies received,
+    /// each with the time that it took (httpcore's `trace` extension).
+    pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.config.on_event.push(Arc::new(listener));
         self
     }
 
@@ -335,6 +461,11 @@ impl ClientBuilder {
         if !self.headers.is_empty() || !self.suppressed.is_empty() {
             self.config.headers = Arc::new(DefaultHeaders::new(&self.headers, &self.suppressed));
         }
+        if self.trust_env {
+            let proxies = !self.own_proxies && self.plugs.transport.is_none();
+            self.config
+                .trust_env(proxies, &|name| std::env::var_os(name))?;
+        }
         #[cfg(feature = "rustls")]
         {
             self.tls.trust_env = self.trust_env;
@@ -343,7 +474,7 @@ impl ClientBuilder {
                 self.config.tls_config()?;
             }
         }
-        Ok(Client::from_config(self.config, self.transport))
+        Ok(Client::from_config(self.config, self.plugs))
     }
 
     /// Keeps the first error.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::Method;
 use url::Url;
@@ -13,6 +14,8 @@ use super::response::Response;
 use super::{Transport, dual};
 use crate::client_config::ClientConfig;
 use crate::config::PoolStats;
+#[cfg(feature = "cookies")]
+use crate::cookies::Cookies;
 use crate::error::Result;
 use crate::merge;
 use crate::params::Params;
@@ -36,7 +39,20 @@ pub struct Client {
 struct Inner {
     config: Arc<ClientConfig>,
     pool: Pool,
-    transport: Option<Box<dyn Transport>>,
+    plugs: Plugs,
+    /// For ways that no other request shares.
+    next_way: AtomicU32,
+}
+
+/// A hook given to `on_response`.
+pub(crate) type OnResponse = dyn Fn(&mut Response) -> Result<()> + Send + Sync;
+
+/// What a client was given that belongs to its form.
+#[derive(Default)]
+pub(crate) struct Plugs {
+    pub(crate) transport: Option<Box<dyn Transport>>,
+    pub(crate) mounted: Vec<Box<dyn Transport>>,
+    pub(crate) on_response: Vec<Box<OnResponse>>,
 }
 
 impl Drop for Inner {
@@ -48,7 +64,8 @@ impl Drop for Inner {
 impl Inner {
     fn shut(&self) {
         self.pool.close();
-        if let Some(transport) = &self.transport {
+        let plugs = &self.plugs;
+        for transport in plugs.transport.iter().chain(&plugs.mounted) {
             transport.close();
         }
     }
@@ -57,7 +74,10 @@ impl Inner {
 impl Client {
     /// Makes a client with the defaults. Costs microseconds: certificates are parsed at the first https request.
     pub fn new() -> Self {
-        Client::from_config(ClientConfig::plain(), None)
+        let mut config = ClientConfig::plain();
+        // What is wrong with the environment is told to the first request.
+        let _ = config.trust_env(true, &|name| std::env::var_os(name));
+        Client::from_config(config, Plugs::default())
     }
 
     /// Begins the configuration of a client.
@@ -65,13 +85,14 @@ impl Client {
         ClientBuilder::new()
     }
 
-    pub(crate) fn from_config(config: ClientConfig, transport: Option<Box<dyn Transport>>) -> Self {
+    pub(crate) fn from_config(config: ClientConfig, plugs: Plugs) -> Self {
         let pool = Pool::new(config.pool_limits);
         Client {
             inner: Arc::new(Inner {
                 config: Arc::new(config),
                 pool,
-                transport,
+                plugs,
+                next_way: AtomicU32::new(FIRST_OWN_WAY),
             }),
         }
     }
@@ -85,7 +106,27 @@ impl Client {
     }
 
     pub(crate) fn transport(&self) -> Option<&dyn Transport> {
-        self.inner.transport.as_deref()
+        self.inner.plugs.transport.as_deref()
+    }
+
+    pub(crate) fn mounted(&self, number: usize) -> &dyn Transport {
+        &*self.inner.plugs.mounted[number]
+    }
+
+    pub(crate) fn on_response(&self) -> &[Box<OnResponse>] {
+        &self.inner.plugs.on_response
+    }
+
+    /// A number for a way that one request has to itself.
+    pub(crate) fn next_way(&self) -> u32 {
+        // Where it wraps, the connections of the first round are long gone.
+        FIRST_OWN_WAY | self.inner.next_way.fetch_add(1, Ordering::Relaxed) & (FIRST_OWN_WAY - 1)
+    }
+
+    /// Returns the client's cookie jar: what servers set, and what is put there by hand.
+    #[cfg(feature = "cookies")]
+    pub fn cookies(&self) -> &Cookies {
+        &self.inner.config.jar
     }
 
     /// Begins a GET request.
@@ -153,12 +194,12 @@ impl Client {
 
 #[dual]
 impl Client {
-    /// Sends a request as it is. Of the client, its timeouts, redirect settings and cookies for redirects apply where the request says nothing.
+    /// Sends a request as it is. Of the client, its authentication, hooks, timeouts, redirect settings and cookies for redirects apply where the request says nothing.
     ///
     /// # Errors
     /// Of the kinds of which [`Error::is_request`](crate::Error::is_request) tells, and `TooManyRedirects`. A response of whatever status is no error.
     pub async fn send(&self, request: Request) -> Result<Response> {
-        self.follow(request).await
+        self.start(request).await
     }
 
     /// The same as [`send`](Client::send), in reqwest's word.
@@ -166,7 +207,7 @@ impl Client {
     /// # Errors
     /// As [`send`](Client::send).
     pub async fn execute(&self, request: Request) -> Result<Response> {
-        self.follow(request).await
+        self.start(request).await
     }
 
     /// Closes the idle connections and refuses new requests with `ClientClosed`. Responses that are being read go on.
@@ -174,6 +215,9 @@ impl Client {
         self.inner.shut();
     }
 }
+
+/// Where the numbers of such ways begin: above all proxies', below those that forward.
+const FIRST_OWN_WAY: u32 = 1 << 30;
 
 impl Default for Client {
     fn default() -> Self {

@@ -1,26 +1,30 @@
-//! A new connection: look-up, TCP, TLS, under one deadline for each attempt.
+//! A new connection: look-up, TCP, proxy, TLS, under one deadline for each attempt.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use bytes::BytesMut;
 
 use super::connection::Connection;
+use super::layer::Layer;
+use super::send::Trip;
 use super::stream::Stream;
-use super::tls_stream::{self, TlsSession};
-use super::{dual, rt};
+use super::tls_stream::{self, Prepared, TlsSession};
+use super::{dual, rt, tunnel};
 use crate::client_config::ClientConfig;
 use crate::config::Wait;
 use crate::dial::{attempt_order, retry_delay};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::events::EventKind;
 use crate::location::Origin;
+use crate::proxy::ProxyKind;
+use crate::routes::Via;
 
 /// Connects, trying again as often as `retries` says where no connection could be made.
 #[dual]
-pub(crate) async fn dial(
-    config: &ClientConfig,
-    origin: Origin<'_>,
-    limit: Option<Duration>,
-    total: Option<Instant>,
-) -> Result<Box<Connection>> {
+pub(crate) async fn dial(config: &ClientConfig, trip: &Trip<'_>) -> Result<Box<Connection>> {
+    let limit = trip.waits.timeout.connect_timeout();
+    let total = trip.waits.total;
     let mut retry = 0;
     loop {
         let wait = Wait {
@@ -32,7 +36,7 @@ pub(crate) async fn dial(
         // On loopback a connection may stand before any clock is looked at; zero is a timeout all the same.
         let connected = match deadline.is_some_and(|deadline| deadline <= begun) {
             true => Err(Error::timeout(ErrorKind::ConnectTimeout, limit).in_phase(Phase::Connect)),
-            false => connect(config, origin, deadline).await,
+            false => connect(config, trip, deadline).await,
         };
         let error = match connected {
             Ok(stream) => return Ok(Connection::new(stream, config.h1)),
@@ -63,42 +67,153 @@ pub(crate) async fn dial(
 #[dual]
 async fn connect(
     config: &ClientConfig,
-    origin: Origin<'_>,
+    trip: &Trip<'_>,
     deadline: Option<Instant>,
 ) -> Result<Stream> {
     let wait = Wait {
         each: None,
         until: deadline,
     };
-    if !origin.secure {
-        return Ok(Stream::new(open(config, origin, wait).await?, None));
-    }
+    let origin = trip.way.origin;
     // A bad configuration is found before anything is opened.
-    let prepared = tls_stream::prepare(config).await?;
-    let mut io = open(config, origin, wait).await?;
-    let tls = TlsSession::connect(&mut io, prepared, origin, wait).await?;
+    let prepared = match origin.secure && trip.way.forwards().is_none() {
+        true => Some(tls_stream::prepare(config).await?),
+        false => None,
+    };
+    match trip.way.via {
+        None => {
+            let socket = open(config, origin, trip, wait).await?;
+            secure(Layer::Socket(socket), prepared, origin, &[], trip, wait).await
+        }
+        Some(via) => through_proxy(config, via, prepared, trip, wait).await,
+    }
+}
+
+/// Puts TLS over what was opened, where the URL asks for it. `received` is what came before the handshake began.
+#[dual]
+async fn secure(
+    mut io: Layer,
+    prepared: Option<Prepared>,
+    origin: Origin<'_>,
+    received: &[u8],
+    trip: &Trip<'_>,
+    wait: Wait,
+) -> Result<Stream> {
+    let Some(prepared) = prepared else {
+        return Ok(Stream::new(io, None));
+    };
+    let begun = Instant::now();
+    let tls = TlsSession::connect(&mut io, prepared, origin, received, wait).await?;
+    trip.tell(|now| EventKind::TlsEstablished {
+        server_name: origin.host_name(),
+        took: now - begun,
+    });
     Ok(Stream::new(io, Some(tls)))
 }
 
 #[dual]
-async fn open(config: &ClientConfig, origin: Origin<'_>, wait: Wait) -> Result<rt::Stream> {
+async fn through_proxy(
+    config: &ClientConfig,
+    via: Via<'_>,
+    prepared: Option<Prepared>,
+    trip: &Trip<'_>,
+    wait: Wait,
+) -> Result<Stream> {
+    let (proxy, near) = (via.proxy, via.proxy.origin());
+    let for_proxy = match near.secure {
+        true => Some(tls_stream::prepare_for_proxy(config).await?),
+        false => None,
+    };
+    let socket = open(config, near, trip, wait).await?;
+    let secured = secure(Layer::Socket(socket), for_proxy, near, &[], trip, wait).await;
+    let mut stream = secured.map_err(|error| of_proxy(error, near))?;
+    if !via.tunnels {
+        return Ok(stream);
+    }
+    let begun = Instant::now();
+    let origin = trip.way.origin;
+    let beyond = match proxy.kind() {
+        ProxyKind::Http { .. } => tunnel::ask_http(&mut stream, config, trip, proxy, wait).await?,
+        ProxyKind::Socks { remote_dns } => {
+            let address = match remote_dns {
+                true => None,
+                false => {
+                    let found = look_up(config, origin.host_name(), wait.until).await?;
+                    attempt_order(found, origin.port).first().copied()
+                }
+            };
+            tunnel::ask_socks(&mut stream, proxy, origin, address, wait).await?;
+            BytesMut::new()
+        }
+    };
+    trip.tell(|now| EventKind::TunnelOpened {
+        proxy: proxy.url(),
+        took: now - begun,
+    });
+    if prepared.is_none() && !beyond.is_empty() {
+        // A server does not speak before it is asked; what the proxy says in its name is no answer.
+        return Err(Error::new(
+            ErrorKind::ProxyError,
+            "the proxy sent something behind its answer to CONNECT",
+        )
+        .in_phase(Phase::Proxy));
+    }
+    let layer = stream.into_layer();
+    secure(layer, prepared, origin, &beyond, trip, wait).await
+}
+
+/// Names the proxy: the error's own host will be the server's.
+fn of_proxy(error: Error, proxy: Origin<'_>) -> Error {
+    let (host, port) = (proxy.host, proxy.port);
+    error.with_message(|message| format!("the proxy {host}:{port}: {message}"))
+}
+
+#[dual]
+async fn open(
+    config: &ClientConfig,
+    origin: Origin<'_>,
+    trip: &Trip<'_>,
+    wait: Wait,
+) -> Result<rt::Stream> {
     #[cfg(unix)]
     if let Some(path) = &config.dial.unix_socket {
+        let begun = Instant::now();
         let connected = rt::Stream::connect_unix(path, wait).await;
-        return connected
-            .map_err(|error| failed(error, Phase::Connect, &path.display().to_string()));
+        let stream = connected
+            .map_err(|error| failed(error, Phase::Connect, &path.display().to_string()))?;
+        connected_to(trip, &stream, begun);
+        return Ok(stream);
     }
     let host = origin.host_name();
+    let begun = Instant::now();
     let addresses = look_up(config, host, wait.until).await?;
     let addresses = attempt_order(addresses, origin.port);
+    trip.tell(|now| EventKind::Resolved {
+        addresses: addresses.len(),
+        took: now - begun,
+    });
+    let begun = Instant::now();
     let connected = rt::connect(&addresses, &config.dial, wait.until).await;
-    connected.map_err(|error| {
-        let what = match config.dial.local_address {
-            Some(local) => format!("{host} from {local}"),
+    let stream = connected.map_err(|error| {
+        let host = match trip.way.via {
+            Some(_) => format!("the proxy {}:{}", origin.host, origin.port),
             None => host.to_owned(),
         };
+        let what = match config.dial.local_address {
+            Some(local) => format!("{host} from {local}"),
+            None => host,
+        };
         failed(error, Phase::Connect, &what)
-    })
+    })?;
+    connected_to(trip, &stream, begun);
+    Ok(stream)
+}
+
+fn connected_to(trip: &Trip<'_>, stream: &rt::Stream, begun: Instant) {
+    trip.tell(|now| EventKind::Connected {
+        remote_addr: stream.peer_addr(),
+        took: now - begun,
+    });
 }
 
 #[dual]

@@ -4,17 +4,21 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use http::Method;
+use http::header::PROXY_AUTHORIZATION;
 
 use super::connection::Connection;
 use super::dual;
+use super::send::Trip;
 use super::upload::{SMALL_BODY, Sent, Upload};
 use crate::config::{CONTINUE_TIMEOUT, Timeout, Wait};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::events::{EventKind, Progress};
 use crate::proto::h1::{
     BodyReader, H1Error, H1ErrorClass, Received, RequestFraming, ResponseHead, TargetForm,
     asks_for_upgrade, expects_continue, write_chunk_size, write_head,
 };
 use crate::request::Request;
+use crate::routes::lines_for;
 
 /// The limits of one call: its timeouts, and the moment at which all must be over.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +133,24 @@ impl Connection {
         request: &Request,
         upload: &mut Upload,
         framing: RequestFraming,
-        waits: &Waits,
+        trip: &Trip<'_>,
+    ) -> Result<(ResponseHead, BodyReader)> {
+        let begun = trip.trace.map(|_| Instant::now());
+        let (head, reader) = self.converse(request, upload, framing, trip).await?;
+        trip.tell(|now| EventKind::ResponseStarted {
+            status: head.status,
+            version: head.version,
+            took: begun.map_or(Duration::ZERO, |begun| now - begun),
+        });
+        Ok((head, reader))
+    }
+
+    async fn converse(
+        &mut self,
+        request: &Request,
+        upload: &mut Upload,
+        framing: RequestFraming,
+        trip: &Trip<'_>,
     ) -> Result<(ResponseHead, BodyReader)> {
         let headers = request.request_headers();
         let location = request.location();
@@ -144,36 +165,51 @@ impl Connection {
         self.outgoing.clear();
         self.stream.begin_request();
         let authority;
-        let target = match *request.method() == Method::CONNECT {
-            true => {
+        let forwarding = trip.way.forwards();
+        let target = match forwarding {
+            _ if *request.method() == Method::CONNECT => {
                 authority = format!("{}:{}", location.host(), location.origin().port);
                 TargetForm::Authority(&authority)
             }
-            false => TargetForm::Origin(location.path_and_query()),
+            Some(_) => TargetForm::Absolute(location.absolute()),
+            None => TargetForm::Origin(location.path_and_query()),
         };
+        let for_proxy = forwarding.map(|proxy| {
+            let explicit = headers.contains(&PROXY_AUTHORIZATION);
+            lines_for(proxy, explicit)
+        });
         write_head(
             &mut self.outgoing,
             request.method(),
             target,
             request.version(),
             location.authority(),
+            for_proxy.as_deref().unwrap_or_default(),
             headers,
             framing,
         );
         let sent = match upload {
-            _ if expects => self.send_expecting(upload, framing, waits).await?,
-            Upload::Empty => self.send_whole(&[], framing, waits).await?,
+            _ if expects => self.send_expecting(request, upload, framing, trip).await?,
+            Upload::Empty => self.send_whole(&[], framing, trip).await?,
             Upload::Bytes(bytes) if bytes.len() <= SMALL_BODY => {
-                self.send_whole(bytes, framing, waits).await?
+                let sent = self.send_whole(bytes, framing, trip).await?;
+                if let Some(count) = &request.options().on_upload {
+                    let bytes = bytes.len() as u64;
+                    count(Progress {
+                        bytes,
+                        total: Some(bytes),
+                    });
+                }
+                sent
             }
-            _ => self.send_body(upload, framing, waits).await?,
+            _ => self.send_body(request, upload, framing, trip).await?,
         };
         if let Sent::Early(early) = sent
             && let Received::Final(head, reader) = *early
         {
             return Ok((head, reader));
         }
-        self.receive_head(waits).await
+        self.receive_head(trip).await
     }
 
     /// Sends head and body in one write.
@@ -181,8 +217,9 @@ impl Connection {
         &mut self,
         body: &[u8],
         framing: RequestFraming,
-        waits: &Waits,
+        trip: &Trip<'_>,
     ) -> Result<Sent> {
+        let waits = trip.waits;
         if framing == RequestFraming::Chunked {
             if !body.is_empty() {
                 write_chunk_size(&mut self.outgoing, body.len());
@@ -202,7 +239,7 @@ impl Connection {
             }
             // The peer closed; what it said before is the answer.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(waits.write_failed(error)),
-            Err(error) => match self.receive_head(waits).await {
+            Err(error) => match self.receive_head(trip).await {
                 Ok((head, reader)) => Ok(Sent::Early(Box::new(Received::Final(head, reader)))),
                 Err(_) => Err(waits.write_failed(error)),
             },
@@ -212,10 +249,12 @@ impl Connection {
     /// Sends the head, waits for `100 Continue` (RFC 9110 section 10.1.1), then sends the body unless a final response came.
     async fn send_expecting(
         &mut self,
+        request: &Request,
         upload: &mut Upload,
         framing: RequestFraming,
-        waits: &Waits,
+        trip: &Trip<'_>,
     ) -> Result<Sent> {
+        let waits = trip.waits;
         let result = self.stream.send_all(&self.outgoing, waits.write()).await;
         self.outgoing.clear();
         result.map_err(|error| waits.write_failed(error))?;
@@ -228,7 +267,10 @@ impl Connection {
                 Some(Received::Final(head, reader)) => {
                     return Ok(Sent::Early(Box::new(Received::Final(head, reader))));
                 }
-                Some(Received::Informational(_)) => continue,
+                Some(Received::Informational(head)) => {
+                    heard(trip, &head);
+                    continue;
+                }
                 None => {}
             }
             let wait = Wait {
@@ -249,16 +291,18 @@ impl Connection {
         if let Some(Received::Final(head, reader)) = received.map_err(bad_response)? {
             return Ok(Sent::Early(Box::new(Received::Final(head, reader))));
         }
-        self.send_body(upload, framing, waits).await
+        self.send_body(request, upload, framing, trip).await
     }
 
-    async fn receive_head(&mut self, waits: &Waits) -> Result<(ResponseHead, BodyReader)> {
+    async fn receive_head(&mut self, trip: &Trip<'_>) -> Result<(ResponseHead, BodyReader)> {
+        let waits = trip.waits;
         let wait = waits.read();
         loop {
             // What came with an interim response may be all there is.
             while let Some(received) = self.exchange.receive(&mut self.received).map_err(in_head)? {
-                if let Received::Final(head, reader) = received {
-                    return Ok((head, reader));
+                match received {
+                    Received::Final(head, reader) => return Ok((head, reader)),
+                    Received::Informational(head) => heard(trip, &head),
                 }
             }
             match self.receive(wait).await {
@@ -282,6 +326,14 @@ impl Connection {
             _ => waits.read_failed(error).in_phase(Phase::ReceiveHead),
         }
     }
+}
+
+/// Tells the listeners of an informational response.
+pub(crate) fn heard(trip: &Trip<'_>, head: &ResponseHead) {
+    trip.tell(|_| EventKind::Informational {
+        status: head.status,
+        headers: &head.headers,
+    });
 }
 
 fn in_head(error: H1Error) -> Error {

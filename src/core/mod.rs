@@ -2,6 +2,7 @@
 //!
 //! `send.rs` shows a request's whole life. The rules for these files stand in `docs/src/how-it-is-built.md`.
 
+pub(crate) mod authenticate;
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod client;
@@ -9,6 +10,7 @@ pub(crate) mod connection;
 pub(crate) mod dial;
 pub(crate) mod http11;
 pub(crate) mod iter;
+pub(crate) mod layer;
 pub(crate) mod pool;
 pub(crate) mod request_builder;
 pub(crate) mod response;
@@ -16,6 +18,7 @@ pub(crate) mod send;
 pub(crate) mod stream;
 #[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
 pub(crate) mod tls_stream;
+pub(crate) mod tunnel;
 pub(crate) mod upgraded;
 pub(crate) mod upload;
 pub(crate) mod wire_body;

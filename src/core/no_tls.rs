@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{dual, rt};
+use super::dual;
+use super::layer::Layer;
 use crate::client_config::ClientConfig;
 use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -12,23 +13,19 @@ use crate::location::Origin;
 pub(crate) enum TlsSession {}
 
 impl TlsSession {
-    pub(crate) fn try_send(&mut self, _io: &mut rt::Stream, _bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn try_send(&mut self, _io: &mut Layer, _bytes: &[u8]) -> io::Result<usize> {
         match *self {}
     }
 
-    pub(crate) fn try_read(
-        &mut self,
-        _io: &mut rt::Stream,
-        _buffer: &mut [u8],
-    ) -> io::Result<usize> {
+    pub(crate) fn try_read(&mut self, _io: &mut Layer, _buffer: &mut [u8]) -> io::Result<usize> {
         match *self {}
     }
 
-    pub(crate) fn try_flush(&mut self, _io: &mut rt::Stream) -> io::Result<()> {
+    pub(crate) fn try_flush(&mut self, _io: &mut Layer) -> io::Result<()> {
         match *self {}
     }
 
-    pub(crate) fn is_silent(&mut self, _io: &mut rt::Stream) -> bool {
+    pub(crate) fn is_silent(&mut self, _io: &mut Layer) -> bool {
         match *self {}
     }
 
@@ -36,7 +33,7 @@ impl TlsSession {
         match *self {}
     }
 
-    pub(crate) fn close(&mut self, _io: &mut rt::Stream) {
+    pub(crate) fn close(&mut self, _io: &mut Layer) {
         match *self {}
     }
 
@@ -58,11 +55,17 @@ pub(crate) async fn prepare(_config: &ClientConfig) -> Result<Prepared> {
 }
 
 #[dual]
+pub(crate) async fn prepare_for_proxy(config: &ClientConfig) -> Result<Prepared> {
+    prepare(config).await
+}
+
+#[dual]
 impl TlsSession {
     pub(crate) async fn connect(
-        _io: &mut rt::Stream,
+        _io: &mut Layer,
         config: Prepared,
         _origin: Origin<'_>,
+        _received: &[u8],
         _wait: Wait,
     ) -> Result<Box<TlsSession>> {
         match config {}
@@ -70,7 +73,7 @@ impl TlsSession {
 
     pub(crate) async fn read(
         &mut self,
-        _io: &mut rt::Stream,
+        _io: &mut Layer,
         _buffer: &mut [u8],
         _wait: Wait,
     ) -> io::Result<usize> {
@@ -79,7 +82,7 @@ impl TlsSession {
 
     pub(crate) async fn read_spare(
         &mut self,
-        _io: &mut rt::Stream,
+        _io: &mut Layer,
         _buffer: &mut Vec<u8>,
         _wait: Wait,
     ) -> io::Result<usize> {

@@ -11,8 +11,7 @@ use super::connection::Connection;
 use super::{dual, rt};
 use crate::config::{PoolLimits, PoolStats};
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::location::Origin;
-use crate::pool_state::{Assignment, Effects, KeyId, PoolState, Ticket};
+use crate::pool_state::{Assignment, Destination, Effects, KeyId, PoolState, Ticket};
 
 type State = PoolState<Box<Connection>, Arc<rt::Event>>;
 type PoolEffects = Effects<Box<Connection>, Arc<rt::Event>>;
@@ -95,14 +94,14 @@ impl Pool {
     /// Gets a slot for an origin, with an idle connection in it if there is a living one. Waits in turn where the pool is full.
     pub(crate) async fn acquire(
         &self,
-        origin: &Origin<'_>,
+        to: &Destination<'_>,
         now: Instant,
         deadline: Option<Instant>,
     ) -> Result<Lease> {
         let mut event = None;
         let assignment = self.with(|state, effects| {
             let waker = || event.insert(Arc::new(rt::Event::default())).clone();
-            state.acquire(origin, now, waker, effects)
+            state.acquire(to, now, waker, effects)
         });
         let mut lease = match (assignment, event) {
             (Assignment::Wait(ticket), Some(event)) => {

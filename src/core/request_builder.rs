@@ -10,9 +10,11 @@ use serde::Serialize;
 use super::client::Client;
 use super::dual;
 use super::response::Response;
+use crate::auth::{BearerAuth, Choice, IntoAuth};
 use crate::body::Body;
 use crate::config::{Setting, Timeout};
 use crate::error::{Error, Result};
+use crate::events::Progress;
 use crate::headers::replace_names;
 use crate::merge;
 use crate::pairs::{HeaderKey, header_map};
@@ -141,6 +143,63 @@ impl RequestBuilder {
                 fields.encode_form().into_bytes(),
                 "application/x-www-form-urlencoded",
             );
+            Ok(())
+        })
+    }
+
+    /// Authenticates this request, whatever the client says: a pair of user name and password, or an [`Auth`](crate::Auth).
+    pub fn auth(self, auth: impl IntoAuth) -> Self {
+        self.change(|request| {
+            request.options_mut().auth = Choice::Set(auth.into_auth());
+            Ok(())
+        })
+    }
+
+    /// Authenticates this request by nothing that the client or netrc say.
+    pub fn no_auth(self) -> Self {
+        self.change(|request| {
+            request.options_mut().auth = Choice::Off;
+            Ok(())
+        })
+    }
+
+    /// Authenticates by Basic (RFC 7617).
+    pub fn basic_auth(self, user: impl fmt::Display, password: Option<impl fmt::Display>) -> Self {
+        let password = password.map_or_else(String::new, |password| password.to_string());
+        self.auth((user.to_string(), password))
+    }
+
+    /// Authenticates by a bearer token (RFC 6750).
+    pub fn bearer_auth(self, token: impl fmt::Display) -> Self {
+        self.auth(BearerAuth::new(token.to_string()))
+    }
+
+    /// Sets the body to a form with files (`multipart/form-data`, RFC 7578), and its `content-type`.
+    #[cfg(feature = "multipart")]
+    pub fn multipart(self, form: crate::multipart::Form) -> Self {
+        self.change(|request| {
+            let (body, content_type) = form.into_body()?;
+            request
+                .request_headers_mut()
+                .own_mut()
+                .insert(CONTENT_TYPE, content_type);
+            request.set_body(body);
+            Ok(())
+        })
+    }
+
+    /// Calls a function whenever a piece of the body has been sent, with how much has gone so far.
+    pub fn on_upload(self, counter: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.change(|request| {
+            request.options_mut().on_upload = Some(Arc::new(counter));
+            Ok(())
+        })
+    }
+
+    /// Calls a function whenever a piece of the response's body was received, with how much has come so far.
+    pub fn on_download(self, counter: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.change(|request| {
+            request.options_mut().on_download = Some(Arc::new(counter));
             Ok(())
         })
     }

@@ -11,13 +11,15 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use url::Url;
 
-use super::body::Incoming;
+use super::body::{Incoming, Watch};
 use super::iter::Iter;
 use super::pool::Lease;
 use super::upgraded::Upgraded;
 use super::{dual, rt};
 use crate::body::{Body, COPY_SIZE};
 use crate::client_config::ClientConfig;
+#[cfg(feature = "cookies")]
+use crate::cookies::Cookies;
 #[cfg(feature = "json")]
 use crate::error::Phase;
 use crate::error::{Error, ErrorKind, Result};
@@ -109,9 +111,11 @@ impl Response {
         request: Request,
         config: Arc<ClientConfig>,
         started: Instant,
+        watch: Option<Box<Watch>>,
     ) -> Result<()> {
         self.inner.request = request;
         self.inner.body.restart_clock(started);
+        self.inner.body.watch(watch);
         self.adopt(config)
     }
 
@@ -178,6 +182,20 @@ impl Response {
     /// Returns the extensions, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.inner.extensions
+    }
+
+    /// Returns the cookies that this response set.
+    #[cfg(feature = "cookies")]
+    pub fn cookies(&self) -> Cookies {
+        Cookies::of_response(self.url(), &self.inner.headers)
+    }
+
+    /// Stores what this response set in the client's jar.
+    #[cfg(feature = "cookies")]
+    pub(crate) fn store_cookies(&self, jar: &Cookies) {
+        if self.inner.headers.contains_key(http::header::SET_COOKIE) {
+            jar.store(self.url(), &self.inner.headers);
+        }
     }
 
     /// Returns the peer's address; `None` for Unix sockets and transports without one.
@@ -326,12 +344,8 @@ impl Response {
             .headers
             .get(LOCATION)
             .filter(|_| redirect::is_followed(self.inner.status))?;
-        let sensitive = self
-            .inner
-            .config
-            .as_ref()
-            .map_or(&[][..], |config| &config.sensitive_headers);
-        redirect::next_request(&self.inner.request, self.inner.status, location, sensitive).ok()
+        let config = self.inner.config.as_deref();
+        redirect::next_request(&self.inner.request, self.inner.status, location, config).ok()
     }
 
     /// Returns the body where [`buffer`](Response::buffer) has read it.
@@ -429,6 +443,7 @@ impl Response {
             reason,
             headers: self.inner.headers,
             content,
+            history: self.inner.history,
         })
     }
 }

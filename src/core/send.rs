@@ -1,19 +1,22 @@
 //! The life of a request.
 //!
 //! ```text
-//! send ── follow: one exchange, then the redirect it asks for, until there is none
+//! send ── authenticate: the requests that an auth flow asks for, one after the other
 //!           │
-//!           └─ exchange ── the client's transport, or
+//!           └─ follow: one exchange, then the redirect it asks for, until there is none
 //!                │
-//!                ├─ pool.acquire     an idle connection, a slot for a new one, or a turn in the queue
-//!                ├─ dial             name, TCP, TLS
-//!                ├─ connection.exchange   request out, head in
-//!                └─ a reused connection that died before it answered: once more, on a fresh one
+//!                └─ exchange ── hooks; a transport, or
+//!                     │
+//!                     ├─ pool.acquire     an idle connection, a slot for a new one, or a turn in the queue
+//!                     ├─ dial             name, TCP, proxy, TLS
+//!                     ├─ connection.exchange   request out, head in
+//!                     └─ a reused connection that died before it answered: once more, on a fresh one
 //! ```
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::body::Incoming;
+use super::body::{Incoming, Watch};
 use super::client::Client;
 use super::dial::dial;
 use super::dual;
@@ -22,68 +25,149 @@ use super::pool::Lease;
 use super::response::Response;
 use super::upload::Upload;
 use super::wire_body::WireBody;
-use crate::body::Body;
 use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::events::{EventKind, Trace};
+use crate::history::HistoryEntry;
 use crate::proto::h1::{BodyReader, RequestFraming, ResponseHead, request_framing};
 use crate::redirect::{self, Attempt, Decision};
 use crate::request::Request;
-use http::header::LOCATION;
+use crate::routes::{Target, Way};
+use http::header::{HeaderValue, LOCATION, PROXY_AUTHORIZATION};
 use http::{Method, StatusCode};
 use url::Url;
 
+/// What the requests of one `send` share.
+pub(crate) struct Call {
+    pub(crate) waits: Waits,
+    pub(crate) started: Instant,
+    pub(crate) history: Vec<HistoryEntry>,
+    trace: Option<Arc<Trace>>,
+}
+
+/// How one request is made: where it goes, within which limits, who hears of it.
+pub(crate) struct Trip<'a> {
+    pub(crate) way: Way<'a>,
+    pub(crate) waits: &'a Waits,
+    pub(crate) trace: Option<&'a Arc<Trace>>,
+    /// `proxy-authorization` of the user's own, for a tunnel.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl Trip<'_> {
+    pub(crate) fn tell<'e>(&self, kind: impl FnOnce(Instant) -> EventKind<'e>) {
+        if let Some(trace) = self.trace {
+            let now = Instant::now();
+            trace.tell(now, kind(now));
+        }
+    }
+}
+
 #[dual]
 impl Client {
-    /// Sends a request, and those that redirects ask for.
-    pub(crate) async fn follow(&self, mut request: Request) -> Result<Response> {
+    /// Sends a request, and those that authentication and redirects ask for.
+    pub(crate) async fn start(&self, mut request: Request) -> Result<Response> {
         let config = self.config();
         let started = Instant::now();
-        let waits = Waits::new(
-            request.timeout().copied().unwrap_or(config.timeout),
+        let timeout = request.timeout().copied().unwrap_or(config.timeout);
+        let mut call = Call {
+            waits: Waits::new(timeout, started),
             started,
-        );
-        let follows = request
-            .options()
-            .follow_redirects
-            .or(config.follow_redirects);
-        let most = request.options().max_redirects.or(config.max_redirects);
-        let mut history = Vec::new();
+            history: Vec::new(),
+            trace: Trace::begin(&config.on_event, &request, started),
+        };
+        let auth = match request.prepare() {
+            Ok(()) => self.auth_for(&request).await,
+            Err(error) => Err(error),
+        };
+        match auth {
+            Ok(None) => self.follow(request, &mut call).await,
+            Ok(Some(auth)) => self.authenticate(auth, request, &mut call).await,
+            Err(error) => Err(error.with_request(request)),
+        }
+    }
+
+    /// Sends a request, and those that redirects ask for.
+    pub(crate) async fn follow(&self, mut request: Request, call: &mut Call) -> Result<Response> {
+        let config = self.config();
+        let options = request.options();
+        let follows = options.follow_redirects.or(config.follow_redirects);
+        let most = options.max_redirects.or(config.max_redirects);
+        let earlier = call.history.len();
         loop {
-            let mut response = self.exchange(request, &waits, started).await?;
+            if !call.history.is_empty()
+                && let Some(trace) = &call.trace
+            {
+                call.trace = Some(trace.next(&request, call.history.len()));
+            }
+            let mut response = self.exchange(request, call).await?;
             let next = match follows && redirect::is_followed(response.status()) {
-                true => self.next_request(&response, &history, most)?,
+                true => self.next_request(&response, &call.history[earlier..], most)?,
                 false => None,
             };
             match next {
                 None => {
-                    if !history.is_empty() {
-                        response.set_history(history);
+                    if !call.history.is_empty() {
+                        response.set_history(call.history.clone());
                     }
                     return Ok(response);
                 }
                 Some(next) => {
-                    history.push(response.drain(REDIRECT_BODY_LIMIT).await);
+                    response.set_history(call.history.clone());
+                    call.history.push(response.drain(REDIRECT_BODY_LIMIT).await);
                     request = next;
                 }
             }
         }
     }
 
-    /// One request, one response.
-    async fn exchange(
-        &self,
-        mut request: Request,
-        waits: &Waits,
-        started: Instant,
-    ) -> Result<Response> {
+    /// One request, one response, and what hooks and jar have to do with them.
+    async fn exchange(&self, mut request: Request, call: &Call) -> Result<Response> {
+        let config = self.config();
+        let trace = call.trace.as_ref();
+        for hook in &config.on_request {
+            if let Err(error) = hook(&mut request) {
+                return Err(failed(trace, error.with_request(request)));
+            }
+        }
         if let Err(error) = request.prepare() {
-            return Err(error.with_request(request));
+            return Err(failed(trace, error.with_request(request)));
         }
-        if let Some(transport) = self.transport() {
-            return self.through(transport, request, started).await;
+        if let Some(trace) = trace {
+            trace.tell(Instant::now(), EventKind::RequestStarted);
         }
-        match self.over_the_wire(&mut request, waits).await {
-            Ok((lease, head, reader)) => self.respond(lease, head, reader, request, waits, started),
+        let sent = self.dispatch(request, call).await;
+        let mut response = match sent {
+            Ok(response) => response,
+            Err(error) => return Err(failed(trace, error)),
+        };
+        #[cfg(feature = "cookies")]
+        response.store_cookies(&config.jar);
+        for hook in self.on_response() {
+            if let Err(error) = hook(&mut response) {
+                return Err(failed(trace, response.locate(error)));
+            }
+        }
+        Ok(response)
+    }
+
+    /// Sends a request the way that its URL's pattern says: over the network or through a transport.
+    async fn dispatch(&self, mut request: Request, call: &Call) -> Result<Response> {
+        let routes = &self.config().routes;
+        let target = match routes.find(&request.location().origin()) {
+            Ok(target) => target,
+            Err(error) => return Err(error.with_request(request)),
+        };
+        let transport = match target {
+            Some(Target::Transport(number)) => Some(self.mounted(number)),
+            Some(Target::Direct) | None => self.transport(),
+            Some(Target::Proxy(_)) => None,
+        };
+        if let Some(transport) = transport {
+            return self.through(transport, request, call).await;
+        }
+        match self.over_the_wire(&mut request, target, call).await {
+            Ok((lease, head, reader)) => self.respond(lease, head, reader, request, call),
             Err(error) => Err(error.with_request(request)),
         }
     }
@@ -93,32 +177,45 @@ impl Client {
         &self,
         transport: &dyn super::Transport,
         request: Request,
-        started: Instant,
+        call: &Call,
     ) -> Result<Response> {
         if self.pool().is_closed() {
             return Err(
                 Error::new(ErrorKind::ClientClosed, "the client was closed").with_request(request)
             );
         }
-        let kept = request.try_clone().unwrap_or_else(|_| {
-            // The reader or stream goes to the transport: it cannot be sent again.
-            let mut kept = request.without_body();
-            kept.set_body(Body::consumed());
-            kept
-        });
+        let kept = request.shadow();
+        let begun = Instant::now();
         let mut response = match transport.send(request).await {
             Ok(response) => response,
             Err(error) => return Err(error.with_request(kept)),
         };
-        response.complete(kept, self.config().clone(), started)?;
+        if let Some(trace) = &call.trace {
+            let now = Instant::now();
+            let kind = EventKind::ResponseStarted {
+                status: response.status(),
+                version: response.version(),
+                took: now - begun,
+            };
+            trace.tell(now, kind);
+        }
+        let watch = Watch::new(&kept, call.trace.as_ref());
+        response.complete(kept, self.config().clone(), call.started, watch)?;
         Ok(response)
     }
 
     async fn over_the_wire(
         &self,
         request: &mut Request,
-        waits: &Waits,
+        target: Option<Target>,
+        call: &Call,
     ) -> Result<(Lease, ResponseHead, BodyReader)> {
+        let waits = &call.waits;
+        let routes = &self.config().routes;
+        let authorization = match routes.has_proxies() {
+            true => take_proxy_authorization(request, target, routes),
+            false => None,
+        };
         let length = request.body().content_length();
         let framing = request_framing(
             request.method(),
@@ -132,10 +229,21 @@ impl Client {
                 .with_source(error)
         })?;
         let mut upload = Upload::new(request.body_mut().take_for_sending()?);
-        let mut lease = self.acquire(request, waits).await?;
+        let request = &*request;
+        let origin = request.location().origin();
+        let trip = Trip {
+            way: match target {
+                Some(Target::Proxy(number)) => Way::through(origin, routes.proxy(number), number),
+                _ => Way::direct(origin),
+            },
+            waits,
+            trace: call.trace.as_ref(),
+            authorization,
+        };
+        let mut lease = self.acquire(&trip).await?;
         if lease.connection().is_some() {
             match self
-                .attempt(&mut lease, request, &mut upload, framing, waits)
+                .attempt(&mut lease, request, &mut upload, framing, &trip)
                 .await
             {
                 Ok((head, reader)) => return Ok((lease, head, reader)),
@@ -143,34 +251,33 @@ impl Client {
                     if !may_repeat(&mut lease, request, &error) || waits.is_over() {
                         return Err(error);
                     }
+                    trip.tell(|_| EventKind::Retried);
                     lease.discard();
-                    upload = Upload::new(request.body_mut().take_for_sending()?);
+                    upload = Upload::new(request.body().try_clone()?.take_for_sending()?);
                 }
             }
         }
-        let limit = waits.timeout.connect_timeout();
-        let connection = dial(
-            self.config(),
-            request.location().origin(),
-            limit,
-            waits.total,
-        )
-        .await?;
+        let connection = dial(self.config(), &trip).await?;
         lease.insert(connection);
         let (head, reader) = self
-            .attempt(&mut lease, request, &mut upload, framing, waits)
+            .attempt(&mut lease, request, &mut upload, framing, &trip)
             .await?;
         Ok((lease, head, reader))
     }
 
-    async fn acquire(&self, request: &Request, waits: &Waits) -> Result<Lease> {
+    async fn acquire(&self, trip: &Trip<'_>) -> Result<Lease> {
         let now = Instant::now();
-        let origin = request.location().origin();
+        let waits = trip.waits;
+        let mut destination = trip.way.destination();
+        if trip.authorization.is_some() {
+            // A tunnel that one request's own credentials opened serves no other request.
+            destination.way = self.next_way();
+        }
         let acquired = self
             .pool()
-            .acquire(&origin, now, waits.pool_deadline(now))
+            .acquire(&destination, now, waits.pool_deadline(now))
             .await;
-        acquired.map_err(|error| match error.kind() {
+        let mut lease = acquired.map_err(|error| match error.kind() {
             ErrorKind::PoolTimeout if waits.is_over() => {
                 waits.total_timeout().in_phase(Phase::Pool)
             }
@@ -179,7 +286,13 @@ impl Client {
                     .in_phase(Phase::Pool)
             }
             _ => error,
-        })
+        })?;
+        let reused = lease.connection().is_some();
+        trip.tell(|then| EventKind::ConnectionAcquired {
+            reused,
+            took: then - now,
+        });
+        Ok(lease)
     }
 
     async fn attempt(
@@ -188,10 +301,10 @@ impl Client {
         request: &Request,
         upload: &mut Upload,
         framing: RequestFraming,
-        waits: &Waits,
+        trip: &Trip<'_>,
     ) -> Result<(ResponseHead, BodyReader)> {
         match lease.connection() {
-            Some(connection) => connection.exchange(request, upload, framing, waits).await,
+            Some(connection) => connection.exchange(request, upload, framing, trip).await,
             None => unreachable!("a connection is put into the lease before an attempt"),
         }
     }
@@ -204,8 +317,7 @@ impl Client {
         head: ResponseHead,
         reader: BodyReader,
         request: Request,
-        waits: &Waits,
-        started: Instant,
+        call: &Call,
     ) -> Result<Response> {
         let remote_addr = lease
             .connection()
@@ -214,14 +326,20 @@ impl Client {
         let switched = head.status == StatusCode::SWITCHING_PROTOCOLS
             || (*request.method() == Method::CONNECT && head.status.is_success());
         let mut upgrade = None;
+        let mut watch = Watch::new(&request, call.trace.as_ref());
         let body = if switched {
             upgrade = Some(lease);
-            Incoming::whole(bytes::Bytes::new(), started)
+            Incoming::whole(bytes::Bytes::new(), call.started, watch)
         } else {
-            let mut wire = WireBody::new(lease, reader, *waits);
+            let mut wire = WireBody::new(lease, reader, call.waits);
             match wire.take_if_complete() {
-                Ok(Some(bytes)) => Incoming::whole(bytes, started),
-                Ok(None) => Incoming::wire(wire, started, waits.total),
+                Ok(Some(bytes)) => Incoming::whole(bytes, call.started, watch),
+                Ok(None) => {
+                    if let Some(watch) = &mut watch {
+                        watch.expect(wire.remaining());
+                    }
+                    Incoming::wire(wire, call.started, call.waits.total, watch)
+                }
                 Err(error) => return Err(error.with_request(request)),
             }
         };
@@ -237,7 +355,7 @@ impl Client {
     fn next_request(
         &self,
         response: &Response,
-        history: &[crate::history::HistoryEntry],
+        history: &[HistoryEntry],
         most: usize,
     ) -> Result<Option<Request>> {
         let Some(location) = response.headers().get(LOCATION) else {
@@ -249,7 +367,7 @@ impl Client {
             response.request(),
             response.status(),
             location,
-            &config.sensitive_headers,
+            Some(config),
         )
         .map_err(located)?;
         let own = response.request().options().redirect_policy.as_ref();
@@ -282,6 +400,32 @@ impl Client {
         }
         Ok(Some(next))
     }
+}
+
+/// Tells the listeners that a request failed, and passes the error on.
+fn failed(trace: Option<&Arc<Trace>>, error: Error) -> Error {
+    if let Some(trace) = trace {
+        trace.tell(Instant::now(), EventKind::Failed { error: &error });
+    }
+    error
+}
+
+/// Takes `proxy-authorization` off a request that goes to its server, through a tunnel or not; the proxy that opens
+/// a tunnel is to see it instead (S19).
+fn take_proxy_authorization(
+    request: &mut Request,
+    target: Option<Target>,
+    routes: &crate::routes::Routes,
+) -> Option<HeaderValue> {
+    let secure = request.location().origin().secure;
+    let tunnels = match target {
+        Some(Target::Proxy(number)) if !routes.proxy(number).tunnels(secure) => return None,
+        Some(Target::Proxy(_)) => true,
+        _ => false,
+    };
+    let value = request.request_headers().get(&PROXY_AUTHORIZATION)?.clone();
+    request.request_headers_mut().suppress(PROXY_AUTHORIZATION);
+    tunnels.then_some(value)
 }
 
 /// Tells whether a request that failed on a reused connection may be sent once more on a fresh one: nothing of a response was

@@ -3,20 +3,21 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::layer::Layer;
 use super::tls_stream::TlsSession;
 use super::{dual, rt};
 use crate::config::Wait;
 
 #[derive(Debug)]
 pub(crate) struct Stream {
-    io: rt::Stream,
+    io: Layer,
     tls: Option<Box<TlsSession>>,
     /// Something of the current request may have left.
     sent: bool,
 }
 
 impl Stream {
-    pub(crate) fn new(io: rt::Stream, tls: Option<Box<TlsSession>>) -> Self {
+    pub(crate) fn new(io: Layer, tls: Option<Box<TlsSession>>) -> Self {
         Stream {
             io,
             tls,
@@ -66,7 +67,7 @@ impl Stream {
     /// Pushes out what TLS still holds; `WouldBlock` while there is more.
     pub(crate) fn try_flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
-            None => Ok(()),
+            None => self.io.try_flush(),
             Some(tls) => tls.try_flush(&mut self.io),
         }
     }
@@ -87,6 +88,7 @@ impl Stream {
         if let Some(tls) = &mut self.tls {
             tls.close(&mut self.io);
         }
+        self.io.close();
     }
 
     /// Gives back the buffers that only bulk transfers need.
@@ -94,11 +96,19 @@ impl Stream {
         if let Some(tls) = &mut self.tls {
             tls.shrink();
         }
+        self.io.shrink();
     }
 
-    #[allow(dead_code, reason = "only the async form polls")]
     pub(crate) fn io(&mut self) -> &mut rt::Stream {
-        &mut self.io
+        self.io.socket()
+    }
+
+    /// What is beneath, to put TLS over it.
+    pub(crate) fn into_layer(self) -> Layer {
+        match self.tls {
+            None => self.io,
+            Some(tls) => self.io.secured(tls),
+        }
     }
 }
 
@@ -150,7 +160,7 @@ impl Stream {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.io.ready(false, true, wait).await?;
+                    self.io.socket().ready(false, true, wait).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -163,7 +173,7 @@ impl Stream {
         loop {
             match self.try_flush() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.io.ready(false, true, wait).await?;
+                    self.io.socket().ready(false, true, wait).await?;
                 }
                 other => return other,
             }

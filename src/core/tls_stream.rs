@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
+use super::layer::Layer;
 use super::{dual, rt};
 use crate::client_config::{ClientConfig, bad_tls};
 use crate::config::Wait;
@@ -35,7 +36,7 @@ pub(crate) struct TlsSession {
 
 impl TlsSession {
     /// Encrypts and sends; what the socket does not take now stays in the session.
-    pub(crate) fn try_send(&mut self, io: &mut rt::Stream, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn try_send(&mut self, io: &mut Layer, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.session.writer().write(bytes)?;
         match self.try_flush(io) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
@@ -46,14 +47,14 @@ impl TlsSession {
         }
     }
 
-    pub(crate) fn try_flush(&mut self, io: &mut rt::Stream) -> io::Result<()> {
+    pub(crate) fn try_flush(&mut self, io: &mut Layer) -> io::Result<()> {
         while self.session.wants_write() {
             self.session.write_tls(&mut Outgoing(io))?;
         }
-        Ok(())
+        io.try_flush()
     }
 
-    pub(crate) fn try_read(&mut self, io: &mut rt::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn try_read(&mut self, io: &mut Layer, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(taken) = self.take(buffer)? {
                 return Ok(taken);
@@ -65,7 +66,7 @@ impl TlsSession {
     }
 
     /// Absorbs what may come on an idle connection (session tickets, key updates); anything else means that it is over.
-    pub(crate) fn is_silent(&mut self, io: &mut rt::Stream) -> bool {
+    pub(crate) fn is_silent(&mut self, io: &mut Layer) -> bool {
         let mut byte = [0u8; 1];
         if self.start < self.end || self.has_plaintext() {
             return false;
@@ -85,11 +86,23 @@ impl TlsSession {
         }
     }
 
+    /// As [`try_read`](TlsSession::try_read), asking the kernel itself.
+    pub(crate) fn receive_now(&mut self, io: &mut Layer, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(taken) = self.take(buffer)? {
+                return Ok(taken);
+            }
+            self.make_room();
+            let received = io.receive_now(&mut self.input)?;
+            self.received(received);
+        }
+    }
+
     pub(crate) fn has_plaintext(&self) -> bool {
         self.start < self.end || !(self.session.wants_read() || self.session.is_handshaking())
     }
 
-    pub(crate) fn close(&mut self, io: &mut rt::Stream) {
+    pub(crate) fn close(&mut self, io: &mut Layer) {
         self.session.send_close_notify();
         let _ = self.try_flush(io);
     }
@@ -202,13 +215,21 @@ pub(crate) async fn prepare(config: &ClientConfig) -> Result<Prepared> {
     built.map_err(|error| bad_tls(error).in_phase(Phase::Tls))
 }
 
+/// The configuration for the proxy's own certificate: what the client trusts, but neither its certificate nor its session tickets.
+#[dual]
+pub(crate) async fn prepare_for_proxy(config: &ClientConfig) -> Result<Prepared> {
+    let own = prepare(config).await?;
+    Ok(config.tls.for_proxies(&own))
+}
+
 #[dual]
 impl TlsSession {
     /// Shakes hands. The last flight of a full handshake goes out with the first bytes of the request.
     pub(crate) async fn connect(
-        io: &mut rt::Stream,
+        io: &mut Layer,
         config: Prepared,
         origin: Origin<'_>,
+        received: &[u8],
         wait: Wait,
     ) -> Result<Box<TlsSession>> {
         let in_tls = |error: Error| error.in_phase(Phase::Tls);
@@ -226,9 +247,10 @@ impl TlsSession {
         })?;
         let mut tls = Box::new(TlsSession {
             session,
-            input: Vec::new(),
+            // What came behind a proxy's answer belongs to the handshake.
+            input: received.to_vec(),
             start: 0,
-            end: 0,
+            end: received.len(),
             ended: false,
         });
         match tls.shake_hands(io, wait).await {
@@ -251,7 +273,7 @@ impl TlsSession {
         }
     }
 
-    async fn shake_hands(&mut self, io: &mut rt::Stream, wait: Wait) -> io::Result<()> {
+    async fn shake_hands(&mut self, io: &mut Layer, wait: Wait) -> io::Result<()> {
         while self.session.is_handshaking() {
             match self.try_flush(io) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -284,7 +306,7 @@ impl TlsSession {
 
     pub(crate) async fn read(
         &mut self,
-        io: &mut rt::Stream,
+        io: &mut Layer,
         buffer: &mut [u8],
         wait: Wait,
     ) -> io::Result<usize> {
@@ -300,7 +322,7 @@ impl TlsSession {
 
     pub(crate) async fn read_spare(
         &mut self,
-        io: &mut rt::Stream,
+        io: &mut Layer,
         buffer: &mut Vec<u8>,
         wait: Wait,
     ) -> io::Result<usize> {
@@ -316,7 +338,7 @@ impl TlsSession {
 }
 
 /// Lets a session write to a socket that takes what it can.
-struct Outgoing<'a>(&'a mut rt::Stream);
+struct Outgoing<'a>(&'a mut Layer);
 
 impl Write for Outgoing<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

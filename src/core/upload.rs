@@ -10,11 +10,14 @@ use http::header::CONNECTION;
 
 use super::connection::Connection;
 use super::http11::Waits;
+use super::send::Trip;
 use super::{dual, rt};
 use crate::body::{ByteStream, Kind, ReadSource};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::events::{Counter, Progress};
 use crate::headers::has_token;
 use crate::proto::h1::{Received, RequestFraming, ResponseHead, write_chunk_size};
+use crate::request::Request;
 
 /// A body up to this size goes out with the head, in one write.
 pub(crate) const SMALL_BODY: usize = 16 * 1024;
@@ -50,18 +53,22 @@ impl Upload {
             Kind::Reader { reader, .. } => {
                 Upload::Reader(Box::new(rt::BodyReader::new(ReadSource::Reader(reader))))
             }
+            Kind::Parts(parts) => {
+                Upload::Reader(Box::new(rt::BodyReader::new(ReadSource::Parts(parts))))
+            }
             Kind::Stream { stream, .. } => Upload::Stream(stream),
         }
     }
 }
 
 /// What is left to send, and what has been heard meanwhile.
-struct Progress {
+struct Sending<'a> {
     framing: RequestFraming,
     sent: u64,
     early: Option<Box<Received>>,
     /// The peer has closed its side: nothing more is to be heard.
     deaf: bool,
+    counter: Option<&'a Counter>,
 }
 
 /// Whether sending goes on.
@@ -75,15 +82,18 @@ impl Connection {
     /// Sends a body. What `outgoing` holds goes before it.
     pub(crate) async fn send_body(
         &mut self,
+        request: &Request,
         upload: &mut Upload,
         framing: RequestFraming,
-        waits: &Waits,
+        trip: &Trip<'_>,
     ) -> Result<Sent> {
-        let mut progress = Progress {
+        let waits = trip.waits;
+        let mut progress = Sending {
             framing,
             sent: 0,
             early: None,
             deaf: false,
+            counter: request.options().on_upload.as_deref(),
         };
         let mut next = Next::GoOn;
         match upload {
@@ -151,7 +161,7 @@ impl Connection {
     async fn send_piece(
         &mut self,
         piece: &[u8],
-        progress: &mut Progress,
+        progress: &mut Sending<'_>,
         waits: &Waits,
     ) -> Result<Next> {
         progress.sent += piece.len() as u64;
@@ -179,10 +189,11 @@ impl Connection {
         if progress.framing == RequestFraming::Chunked {
             self.outgoing.extend_from_slice(b"\r\n");
         }
+        progress.count();
         Ok(next)
     }
 
-    async fn finish_body(&mut self, progress: &mut Progress, waits: &Waits) -> Result<()> {
+    async fn finish_body(&mut self, progress: &mut Sending<'_>, waits: &Waits) -> Result<()> {
         match progress.framing {
             RequestFraming::Chunked => self.outgoing.extend_from_slice(b"0\r\n\r\n"),
             RequestFraming::Length(length) if progress.sent != length => {
@@ -201,7 +212,7 @@ impl Connection {
         Ok(())
     }
 
-    async fn push_outgoing(&mut self, progress: &mut Progress, waits: &Waits) -> Result<Next> {
+    async fn push_outgoing(&mut self, progress: &mut Sending<'_>, waits: &Waits) -> Result<Next> {
         let outgoing = std::mem::take(&mut self.outgoing);
         let result = self.push(&outgoing, progress, waits).await;
         self.outgoing = outgoing;
@@ -213,7 +224,7 @@ impl Connection {
     async fn push(
         &mut self,
         mut bytes: &[u8],
-        progress: &mut Progress,
+        progress: &mut Sending<'_>,
         waits: &Waits,
     ) -> Result<Next> {
         while !bytes.is_empty() {
@@ -243,7 +254,7 @@ impl Connection {
     }
 
     /// Pushes out what TLS still holds.
-    async fn flush(&mut self, progress: &mut Progress, waits: &Waits) -> Result<Next> {
+    async fn flush(&mut self, progress: &mut Sending<'_>, waits: &Waits) -> Result<Next> {
         while let Err(error) = self.stream.try_flush() {
             if let Next::Stop = self.stuck(error, 0, progress, waits).await? {
                 return Ok(Next::Stop);
@@ -257,7 +268,7 @@ impl Connection {
         &mut self,
         error: io::Error,
         unsent: u64,
-        progress: &mut Progress,
+        progress: &mut Sending<'_>,
         waits: &Waits,
     ) -> Result<Next> {
         if error.kind() != io::ErrorKind::WouldBlock {
@@ -283,7 +294,7 @@ impl Connection {
     async fn after_broken_pipe(
         &mut self,
         error: io::Error,
-        progress: &mut Progress,
+        progress: &mut Sending<'_>,
         waits: &Waits,
     ) -> Result<Next> {
         let wait = waits.read();
@@ -307,7 +318,7 @@ impl Connection {
 
 impl Connection {
     /// Receives what is there; `true`: it was a final response.
-    fn listen(&mut self, progress: &mut Progress) -> Result<bool> {
+    fn listen(&mut self, progress: &mut Sending<'_>) -> Result<bool> {
         loop {
             if let Some(received) = self
                 .exchange
@@ -338,13 +349,27 @@ impl Connection {
 
 impl Connection {
     /// Listens; `true`: the peer's answer makes the rest of the body useless.
-    fn hears_enough(&mut self, progress: &mut Progress, unsent: u64) -> Result<bool> {
+    fn hears_enough(&mut self, progress: &mut Sending<'_>, unsent: u64) -> Result<bool> {
         let listen = progress.early.is_none() && !progress.deaf;
         Ok(listen && self.listen(progress)? && !progress.is_worth_finishing(unsent))
     }
 }
 
-impl Progress {
+impl Sending<'_> {
+    /// Tells whoever counts how much of the body has gone out.
+    fn count(&self) {
+        if let Some(count) = self.counter {
+            let total = match self.framing {
+                RequestFraming::Length(length) => Some(length),
+                _ => None,
+            };
+            count(Progress {
+                bytes: self.sent,
+                total,
+            });
+        }
+    }
+
     fn answer(&self) -> Option<&ResponseHead> {
         match self.early.as_deref() {
             Some(Received::Final(head, _)) => Some(head),

@@ -1,3 +1,4 @@
 //! Protocols without I/O.
 
 pub(crate) mod h1;
+pub(crate) mod socks5;

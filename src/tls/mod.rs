@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -123,7 +123,7 @@ impl TlsOptions {
             trust_env: self.trust_env,
             alpn: self.alpn,
         };
-        Ok(TlsSource(Arc::new(Source::Planned(plan, OnceLock::new()))))
+        Ok(Source::Planned(plan, OnceLock::new()).into())
     }
 
     /// Takes the user's own configuration. An option that it could not honour is refused rather than dropped: most of
@@ -151,13 +151,28 @@ impl TlsOptions {
                 .alpn_protocols
                 .clone_from(&self.alpn);
         }
-        Ok(TlsSource(Arc::new(Source::Given(config))))
+        Ok(Source::Given(config).into())
     }
 }
 
 /// Where one client's TLS configuration comes from. A clone is a reference to the same.
 #[derive(Clone)]
-pub(crate) struct TlsSource(Arc<Source>);
+pub(crate) struct TlsSource(Arc<Shared>);
+
+struct Shared {
+    source: Source,
+    /// The configuration for proxies, derived at first need.
+    proxies: OnceLock<Arc<ClientConfig>>,
+}
+
+impl From<Source> for TlsSource {
+    fn from(source: Source) -> Self {
+        TlsSource(Arc::new(Shared {
+            source,
+            proxies: OnceLock::new(),
+        }))
+    }
+}
 
 enum Source {
     Given(Arc<ClientConfig>),
@@ -170,7 +185,7 @@ impl TlsSource {
     /// The sessions to resume are kept in it: those of one client are never offered by another. An error is not kept,
     /// so a mended file works at the next call.
     pub(crate) fn ready(&self) -> Option<Arc<ClientConfig>> {
-        match &*self.0 {
+        match &self.0.source {
             Source::Given(config) => Some(Arc::clone(config)),
             Source::Planned(_, kept) => kept.get().map(Arc::clone),
         }
@@ -181,7 +196,7 @@ impl TlsSource {
         &self,
         env: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Arc<ClientConfig>, TlsError> {
-        match &*self.0 {
+        match &self.0.source {
             Source::Given(config) => Ok(Arc::clone(config)),
             Source::Planned(plan, kept) => {
                 if let Some(config) = kept.get() {
@@ -192,6 +207,41 @@ impl TlsSource {
                 Ok(Arc::clone(kept.get_or_init(|| built)))
             }
         }
+    }
+}
+
+impl TlsSource {
+    /// The same trust for a proxy's certificate, with a session store of its own and no certificate of the client's:
+    /// what one peer gave is not shown to the other.
+    pub(crate) fn for_proxies(&self, own: &Arc<ClientConfig>) -> Arc<ClientConfig> {
+        let derived = self.0.proxies.get_or_init(|| {
+            let mut config = ClientConfig::clone(own);
+            config.resumption = Resumption::in_memory_sessions(PROXY_SESSIONS);
+            config.client_auth_cert_resolver = Arc::new(NoCertificate);
+            config.alpn_protocols.clear();
+            Arc::new(config)
+        });
+        Arc::clone(derived)
+    }
+}
+
+/// How many proxies' sessions are kept to be resumed.
+const PROXY_SESSIONS: usize = 16;
+
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(
+        &self,
+        _hints: &[&[u8]],
+        _schemes: &[rustls::SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

@@ -6,7 +6,10 @@
 //! - [`replay`] plays the rows of `h1_responses.json`;
 //! - [`script`] plays the op lists of `httpx.json`;
 //! - [`blackhole`] is an address that never answers;
-//! - [`certs`] makes a certificate authority and its leaves;
+//! - [`certs`] makes a certificate authority and its leaves, [`authority`] others beside it;
+//! - [`proxy`] and [`socks`] are proxies that do as they are told, and remember what they were asked;
+//! - [`digest_server`] checks Digest credentials by code of its own;
+//! - [`peers`] are programs that others wrote: nginx, Apache httpd, squid, microsocks, curl;
 //! - [`cases`] reads the two files.
 
 #![allow(
@@ -14,15 +17,26 @@
     reason = "support code of tests: a failure here is a broken test, and should be loud"
 )]
 
+pub mod authority;
 pub mod blackhole;
 pub mod cases;
 pub mod certs;
+pub mod digest_server;
+mod front;
+mod gate;
 pub mod http;
+pub mod peers;
+pub mod proxy;
 pub mod replay;
 pub mod script;
 pub mod server;
+pub mod socks;
 pub mod wire;
 
+pub use digest_server::DigestServer;
+pub use gate::Step;
 pub use http::{Received, Reply};
+pub use proxy::Proxy;
 pub use server::{Server, Tls};
+pub use socks::Socks;
 pub use wire::Wire;

@@ -124,7 +124,7 @@ fn shared_does_no_io(file: &File) -> Vec<Finding> {
     ];
     let clocks = [
         "Instant::now",
-        "SystemTime",
+        "SystemTime::now",
         "UnixTime::now",
         "thread::sleep",
     ];

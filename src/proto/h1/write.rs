@@ -115,19 +115,19 @@ pub(crate) enum TargetForm<'a> {
     /// To an origin server.
     Origin(&'a str),
     /// To a forwarding proxy.
-    #[cfg_attr(not(test), expect(dead_code, reason = "forwarding proxies take it"))]
     Absolute(&'a str),
     /// `CONNECT host:port`.
     Authority(&'a str),
 }
 
-/// Writes a whole head, Host first, then the request's fields in their order, with the framing field before `content-type`, or at the end.
+/// Writes a whole head, Host first, then the field lines for a proxy, then the request's fields in their order, with the framing field before `content-type`, or at the end.
 pub(crate) fn write_head(
     out: &mut Vec<u8>,
     method: &Method,
     target: TargetForm<'_>,
     version: Version,
     authority: &str,
+    for_proxy: &[u8],
     headers: &RequestHeaders,
     framing: RequestFraming,
 ) {
@@ -146,6 +146,7 @@ pub(crate) fn write_head(
         None => out.extend_from_slice(authority.as_bytes()),
     }
     out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(for_proxy);
     if framing == RequestFraming::Length(0) {
         out.extend_from_slice(b"Content-Length: 0\r\n");
     }
@@ -310,6 +311,7 @@ mod tests {
                 target,
                 Version::HTTP_11,
                 "h.test:81",
+                b"",
                 &headers(&[("x-a", "b")]),
                 RequestFraming::Length(12),
             );

@@ -1,30 +1,23 @@
-//! What the environment says, read through a closure.
-//!
-//! Nothing here touches the process: the caller passes the look-up (`std::env::var_os`, or a test's table) and asks
-//! only under `trust_env`. An empty variable counts as unset, as in HTTPX.
+//! The variables that OpenSSL and its users know.
 
-#[cfg(feature = "rustls")]
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
+
+use super::{Env, path};
 
 /// A PEM bundle that replaces the default roots, if the file exists.
-#[cfg(feature = "rustls")]
 pub(crate) const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 /// Directories of PEM files that replace the default roots, if there is no such file and a directory exists.
-#[cfg(feature = "rustls")]
 pub(crate) const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
 /// The file to which the secrets of each TLS session are appended.
-#[cfg(feature = "rustls")]
 pub(crate) const SSLKEYLOGFILE: &str = "SSLKEYLOGFILE";
 
 /// Returns the path in `SSL_CERT_FILE`.
-#[cfg(feature = "rustls")]
-pub(crate) fn cert_file(env: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+pub(crate) fn cert_file(env: Env<'_>) -> Option<PathBuf> {
     path(env, SSL_CERT_FILE)
 }
 
 /// Returns the paths in `SSL_CERT_DIR`: a list with the platform's separator, as OpenSSL reads it.
-#[cfg(feature = "rustls")]
-pub(crate) fn cert_dirs(env: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+pub(crate) fn cert_dirs(env: Env<'_>) -> Vec<PathBuf> {
     match env(SSL_CERT_DIR) {
         Some(list) => std::env::split_paths(&list)
             .filter(|path| !path.as_os_str().is_empty())
@@ -34,28 +27,21 @@ pub(crate) fn cert_dirs(env: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> 
 }
 
 /// Tells whether any of the three names something.
-#[cfg(feature = "rustls")]
-pub(crate) fn has_tls_files(env: &dyn Fn(&str) -> Option<OsString>) -> bool {
+pub(crate) fn has_tls_files(env: Env<'_>) -> bool {
     [SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE]
         .iter()
         .any(|name| path(env, name).is_some())
 }
 
 /// Returns the path in `SSLKEYLOGFILE`.
-#[cfg(feature = "rustls")]
-pub(crate) fn key_log_file(env: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+pub(crate) fn key_log_file(env: Env<'_>) -> Option<PathBuf> {
     path(env, SSLKEYLOGFILE)
 }
 
-#[cfg(feature = "rustls")]
-fn path(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBuf> {
-    env(name)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
-}
-
-#[cfg(all(test, feature = "rustls"))]
+#[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     #[test]

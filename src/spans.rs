@@ -1,0 +1,131 @@
+//! The feature `tracing`: a span for each request, by OpenTelemetry's names for HTTP clients.
+//!
+//! The span is never entered, since a request moves between threads; its events name it as their parent. Neither
+//! holds a header, a body, or userinfo; of a query only names are shown.
+
+use tracing::field::Empty;
+use url::Url;
+
+use crate::events::{Event, EventKind};
+use crate::request::Request;
+
+/// The target of every span and event.
+const TARGET: &str = "dimorph";
+
+/// Tells whether anybody collects the spans.
+pub(crate) fn is_wanted() -> bool {
+    tracing::enabled!(target: TARGET, tracing::Level::INFO)
+}
+
+/// The span of one request.
+#[derive(Debug)]
+pub(crate) struct Span(tracing::Span);
+
+impl Span {
+    /// The span of a request that `resends` others of the same call went before.
+    pub(crate) fn new(request: &Request, resends: usize) -> Self {
+        let (method, url) = (request.method(), request.url());
+        let span = tracing::info_span!(
+            target: TARGET,
+            "HTTP request",
+            otel.name = method.as_str(),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = method.as_str(),
+            http.request.resend_count = Empty,
+            http.response.status_code = Empty,
+            network.protocol.name = "http",
+            network.protocol.version = Empty,
+            network.peer.address = Empty,
+            network.peer.port = Empty,
+            server.address = url.host_str().unwrap_or(""),
+            server.port = url.port_or_known_default(),
+            url.full = shown(url),
+            error.r#type = Empty,
+        );
+        if resends > 0 {
+            span.record("http.request.resend_count", resends);
+        }
+        Span(span)
+    }
+
+    pub(crate) fn record(&self, event: &Event<'_>) {
+        let span = &self.0;
+        match event.kind() {
+            EventKind::Connected {
+                remote_addr: Some(peer),
+                ..
+            } => {
+                span.record("network.peer.address", peer.ip().to_string());
+                span.record("network.peer.port", peer.port());
+            }
+            EventKind::ResponseStarted {
+                status, version, ..
+            } => {
+                span.record("http.response.status_code", status.as_u16());
+                let version = format!("{version:?}");
+                span.record(
+                    "network.protocol.version",
+                    version.trim_start_matches("HTTP/"),
+                );
+                // A client's span is in error from 400 on.
+                if status.is_client_error() || status.is_server_error() {
+                    span.record("otel.status_code", "ERROR");
+                    span.record("error.type", status.as_str());
+                }
+            }
+            EventKind::Failed { error } => {
+                span.record("otel.status_code", "ERROR");
+                span.record("error.type", format!("{:?}", error.kind()));
+            }
+            _ => {}
+        }
+        tracing::debug!(
+            target: TARGET,
+            parent: span,
+            elapsed = ?event.elapsed(),
+            detail = ?event.kind(),
+            "{}",
+            event.kind().name(),
+        );
+    }
+}
+
+/// The URL without credentials: userinfo as the conventions want it, the values of the query left out.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    if !url.username().is_empty() || url.password().is_some() {
+        // Neither fails for a URL that has userinfo.
+        let _ = url.set_username("REDACTED");
+        let _ = url.set_password(Some("REDACTED"));
+    }
+    if let Some(query) = url.query() {
+        let names: Vec<&str> = query
+            .split('&')
+            .map(|pair| pair.split('=').next().unwrap_or(""))
+            .collect();
+        let hidden = names.join("=REDACTED&") + "=REDACTED";
+        url.set_query(Some(&hidden));
+    }
+    url.set_fragment(None);
+    url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_credentials() {
+        let cases = [
+            ("http://h.test/a", "http://h.test/a"),
+            (
+                "http://tom:mot123@h.test/a?sig=s3cret&x#frag",
+                "http://REDACTED:REDACTED@h.test/a?sig=REDACTED&x=REDACTED",
+            ),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(shown(&Url::parse(url).unwrap()), expected);
+        }
+    }
+}

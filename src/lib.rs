@@ -37,7 +37,6 @@ mod content_cases;
 mod cookies;
 mod decode;
 mod dial;
-#[path = "env_new/mod.rs"]
 mod env;
 mod error;
 mod events;

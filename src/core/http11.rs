@@ -14,8 +14,8 @@ use crate::config::{CONTINUE_TIMEOUT, Timeout, Wait};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{EventKind, Progress};
 use crate::proto::h1::{
-    BodyReader, H1Error, H1ErrorClass, Received, RequestFraming, ResponseHead, TargetForm,
-    asks_for_upgrade, expects_continue, write_chunk_size, write_head,
+    Addressee, BodyReader, H1Error, H1ErrorClass, Received, RequestFraming, ResponseHead,
+    TargetForm, asks_for_upgrade, expects_continue, write_chunk_size, write_head,
 };
 use crate::request::Request;
 use crate::routes::lines_for;
@@ -181,10 +181,12 @@ impl Connection {
         write_head(
             &mut self.outgoing,
             request.method(),
-            target,
+            &Addressee {
+                form: target,
+                authority: location.authority(),
+                for_proxy: for_proxy.as_deref().unwrap_or_default(),
+            },
             request.version(),
-            location.authority(),
-            for_proxy.as_deref().unwrap_or_default(),
             headers,
             framing,
         );

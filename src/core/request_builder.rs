@@ -178,7 +178,8 @@ impl RequestBuilder {
     #[cfg(feature = "multipart")]
     pub fn multipart(self, form: crate::multipart::Form) -> Self {
         self.change(|request| {
-            let (body, content_type) = form.into_body()?;
+            let given = request.request_headers().get(&CONTENT_TYPE);
+            let (body, content_type) = form.into_body_as(given)?;
             request
                 .request_headers_mut()
                 .own_mut()

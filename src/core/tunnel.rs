@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::headers::RequestHeaders;
 use crate::location::Origin;
 use crate::proto::h1::{
-    Exchange, H1Error, Received, RequestFraming, ResponseHead, TargetForm, write_head,
+    Addressee, Exchange, H1Error, Received, RequestFraming, ResponseHead, TargetForm, write_head,
 };
 use crate::proto::socks5::{self, Socks5, SocksTarget};
 use crate::proxy::Proxy;
@@ -73,14 +73,16 @@ fn connect_head(trip: &Trip<'_>, proxy: &Proxy) -> Vec<u8> {
     write_head(
         &mut head,
         &Method::CONNECT,
-        TargetForm::Authority(&authority),
+        &Addressee {
+            form: TargetForm::Authority(&authority),
+            authority: &authority,
+            for_proxy: &[],
+        },
         Version::HTTP_11,
-        &authority,
-        &[],
         &headers,
         RequestFraming::Absent,
     );
-    // The proxy's own lines stand before the empty one that ends the head.
+    // The proxy's own lines stand last, before the empty one that ends the head.
     head.truncate(head.len() - 2);
     head.extend_from_slice(&lines_for(proxy, trip.authorization.is_some()));
     if let Some(value) = &trip.authorization {

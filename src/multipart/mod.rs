@@ -136,19 +136,18 @@ impl Form {
         self.parts.is_empty()
     }
 
-    /// Renders the form: its body, and the `content-type` that goes with it.
-    ///
-    /// # Errors
-    /// `Builder` for a NUL in a name, and for a boundary of the caller's that occurs in a part.
+    /// Renders the form for a request that says nothing of its type.
+    #[cfg(test)]
     pub(crate) fn into_body(self) -> Result<(Body, HeaderValue)> {
         self.into_body_as(None)
     }
 
-    /// Renders the form for a request that has this `content-type` already: where it names a boundary, that is
+    /// Renders the form, its body and its `content-type`, for a request that may have this field already: where it names a boundary, that is
     /// used, and the field stays as it is. A boundary that was set on the form itself comes first.
     ///
     /// # Errors
-    /// As [`into_body`](Form::into_body); also for a boundary that [`with_boundary`](Form::with_boundary) refuses.
+    /// `Builder` for a NUL in a name, for a boundary that [`with_boundary`](Form::with_boundary) refuses, and for one of the
+    /// caller's that occurs in a part.
     pub(crate) fn into_body_as(self, field: Option<&HeaderValue>) -> Result<(Body, HeaderValue)> {
         let text = field.and_then(|field| field.to_str().ok());
         match (field, text.and_then(boundary::boundary_of)) {

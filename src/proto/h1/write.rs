@@ -120,21 +120,29 @@ pub(crate) enum TargetForm<'a> {
     Authority(&'a str),
 }
 
+/// What a request is addressed to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addressee<'a> {
+    pub(crate) form: TargetForm<'a>,
+    /// For the `host` field, where the request has none of its own.
+    pub(crate) authority: &'a str,
+    /// Field lines for the proxy that the request goes to.
+    pub(crate) for_proxy: &'a [u8],
+}
+
 /// Writes a whole head, Host first, then the field lines for a proxy, then the request's fields in their order, with the framing field before `content-type`, or at the end.
 pub(crate) fn write_head(
     out: &mut Vec<u8>,
     method: &Method,
-    target: TargetForm<'_>,
+    to: &Addressee<'_>,
     version: Version,
-    authority: &str,
-    for_proxy: &[u8],
     headers: &RequestHeaders,
     framing: RequestFraming,
 ) {
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     let (TargetForm::Origin(text) | TargetForm::Absolute(text) | TargetForm::Authority(text)) =
-        target;
+        to.form;
     out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(if version == Version::HTTP_10 {
         b" HTTP/1.0\r\nHost: "
@@ -143,10 +151,10 @@ pub(crate) fn write_head(
     });
     match headers.get(&HOST) {
         Some(host) => out.extend_from_slice(host.as_bytes()),
-        None => out.extend_from_slice(authority.as_bytes()),
+        None => out.extend_from_slice(to.authority.as_bytes()),
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(for_proxy);
+    out.extend_from_slice(to.for_proxy);
     if framing == RequestFraming::Length(0) {
         out.extend_from_slice(b"Content-Length: 0\r\n");
     }
@@ -308,10 +316,12 @@ mod tests {
             write_head(
                 &mut out,
                 &Method::GET,
-                target,
+                &Addressee {
+                    form: target,
+                    authority: "h.test:81",
+                    for_proxy: b"",
+                },
                 Version::HTTP_11,
-                "h.test:81",
-                b"",
                 &headers(&[("x-a", "b")]),
                 RequestFraming::Length(12),
             );

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
 
 use http::header::{HeaderMap, HeaderName};
+use url::Url;
 
 use crate::auth::Auth;
 use crate::config::{DEFAULT_MAX_REDIRECTS, PoolLimits, Timeout};
@@ -87,17 +88,25 @@ impl ClientConfig {
         }
     }
 
+    /// Tells whether the jar can be passed by.
+    pub(crate) fn has_empty_jar(&self) -> bool {
+        #[cfg(feature = "cookies")]
+        return self.jar.is_certainly_empty();
+        #[cfg(not(feature = "cookies"))]
+        return true;
+    }
+
     /// The jar's cookies for a URL, which is asked for only if the jar holds any.
     #[cfg(feature = "cookies")]
-    pub(crate) fn jar_pairs(&self, url: impl FnOnce() -> url::Url) -> Vec<(String, String)> {
-        match self.jar.is_certainly_empty() {
+    pub(crate) fn jar_pairs(&self, url: impl FnOnce() -> Url) -> Vec<(String, String)> {
+        match self.has_empty_jar() {
             true => Vec::new(),
             false => self.jar.pairs_for(&url()),
         }
     }
 
     #[cfg(not(feature = "cookies"))]
-    pub(crate) fn jar_pairs(&self, _url: impl FnOnce() -> url::Url) -> Vec<(String, String)> {
+    pub(crate) fn jar_pairs(&self, _url: impl FnOnce() -> Url) -> Vec<(String, String)> {
         Vec::new()
     }
 

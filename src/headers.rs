@@ -146,16 +146,30 @@ impl RequestHeaders {
     }
 
     /// Tells whether a field of [`SPECIAL`] is there, without building the merged map.
+    #[inline]
     pub(crate) fn contains(&self, name: &HeaderName) -> bool {
         self.get(name).is_some()
     }
 
     /// Looks up a field of [`SPECIAL`] without building the merged map.
+    #[inline]
     pub(crate) fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
         debug_assert!(
             SPECIAL.contains(name),
             "{name} is not looked up in defaults without special names"
         );
+        if self.own.is_empty()
+            && self
+                .defaults
+                .as_ref()
+                .is_none_or(|defaults| !defaults.special)
+        {
+            return None;
+        }
+        self.get_special(name)
+    }
+
+    fn get_special(&self, name: &HeaderName) -> Option<&HeaderValue> {
         if let Some(value) = self.own.get(name) {
             return Some(value);
         }

@@ -39,8 +39,9 @@ pub(crate) fn finish(
     if !client.is_empty() || !cookies.is_empty() {
         request.options_mut().cookies = Some(cookie_header(client, cookies)?);
     }
+    let any = request.options().cookies.is_some() || !config.has_empty_jar();
     // An explicit `cookie` header wins over every cookie.
-    if !request.request_headers().contains(&COOKIE) {
+    if any && !request.request_headers().contains(&COOKIE) {
         put_cookies(config, &mut request);
     }
     Ok(request)

@@ -187,7 +187,7 @@ pub(crate) fn next_request(
     }
     *next.method_mut() = method;
     next.set_location(Location::from_url(url)?);
-    if !same {
+    if !same && next.options().cookies.is_some() {
         next.options_mut().cookies = None;
     }
     let signed = request

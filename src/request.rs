@@ -40,7 +40,8 @@ struct Inner {
     headers: RequestHeaders,
     body: Body,
     timeout: Option<Timeout>,
-    options: Options,
+    /// Most requests have none.
+    options: Option<Box<Options>>,
     extensions: Extensions,
 }
 
@@ -52,7 +53,7 @@ enum Target {
 }
 
 /// What else was said for this request alone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) follow_redirects: Setting<bool>,
     pub(crate) max_redirects: Setting<usize>,
@@ -64,6 +65,19 @@ pub(crate) struct Options {
     pub(crate) auth: Choice,
     pub(crate) on_upload: Option<Arc<Counter>>,
     pub(crate) on_download: Option<Arc<Counter>>,
+}
+
+impl Options {
+    const NONE: Options = Options {
+        follow_redirects: Setting::UseClient,
+        max_redirects: Setting::UseClient,
+        redirect_policy: None,
+        cookies: None,
+        cookies_put: None,
+        auth: Choice::Client,
+        on_upload: None,
+        on_download: None,
+    };
 }
 
 impl Request {
@@ -93,7 +107,7 @@ impl Request {
                 headers,
                 body: Body::empty(),
                 timeout: None,
-                options: Options::default(),
+                options: None,
                 extensions: Extensions::new(),
             }),
         }
@@ -263,11 +277,14 @@ impl Request {
     }
 
     pub(crate) fn options(&self) -> &Options {
-        &self.inner.options
+        static NONE: Options = Options::NONE;
+        self.inner.options.as_deref().unwrap_or(&NONE)
     }
 
     pub(crate) fn options_mut(&mut self) -> &mut Options {
-        &mut self.inner.options
+        self.inner
+            .options
+            .get_or_insert_with(|| Box::new(Options::NONE))
     }
 
     /// Adds a header under the name's and value's own rules.

@@ -14,6 +14,21 @@ use crate::request::Request;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
 
+impl Client {
+    /// Tells at once, for most requests, that nobody has credentials for them.
+    pub(crate) fn has_no_auth_for(&self, request: &Request) -> bool {
+        let config = self.config();
+        #[cfg(feature = "netrc")]
+        let no_netrc = config.netrc.is_read() && !config.netrc.has_entries();
+        #[cfg(not(feature = "netrc"))]
+        let no_netrc = true;
+        no_netrc
+            && config.auth.is_none()
+            && !matches!(request.options().auth, Choice::Set(_))
+            && request.location().userinfo().is_none()
+    }
+}
+
 #[dual]
 impl Client {
     /// Which credentials a request goes with: its own, the client's, its URL's, netrc's (S12).

@@ -136,60 +136,9 @@ impl Connection {
         trip: &Trip<'_>,
     ) -> Result<(ResponseHead, BodyReader)> {
         let begun = trip.trace.map(|_| Instant::now());
-        let (head, reader) = self.converse(request, upload, framing, trip).await?;
-        trip.tell(|now| EventKind::ResponseStarted {
-            status: head.status,
-            version: head.version,
-            took: begun.map_or(Duration::ZERO, |begun| now - begun),
-        });
-        Ok((head, reader))
-    }
-
-    async fn converse(
-        &mut self,
-        request: &Request,
-        upload: &mut Upload,
-        framing: RequestFraming,
-        trip: &Trip<'_>,
-    ) -> Result<(ResponseHead, BodyReader)> {
-        let headers = request.request_headers();
-        let location = request.location();
-        let expects = !matches!(upload, Upload::Empty) && expects_continue(headers);
-        self.exchange.start(
-            request.method(),
-            headers.says_close(),
-            asks_for_upgrade(headers),
-            expects,
-            !matches!(upload, Upload::Empty),
-        );
-        self.outgoing.clear();
-        self.stream.begin_request();
-        let authority;
-        let forwarding = trip.way.forwards();
-        let target = match forwarding {
-            _ if *request.method() == Method::CONNECT => {
-                authority = format!("{}:{}", location.host(), location.origin().port);
-                TargetForm::Authority(&authority)
-            }
-            Some(_) => TargetForm::Absolute(location.absolute()),
-            None => TargetForm::Origin(location.path_and_query()),
-        };
-        let for_proxy = forwarding.map(|proxy| {
-            let explicit = headers.contains(&PROXY_AUTHORIZATION);
-            lines_for(proxy, explicit)
-        });
-        write_head(
-            &mut self.outgoing,
-            request.method(),
-            &Addressee {
-                form: target,
-                authority: location.authority(),
-                for_proxy: for_proxy.as_deref().unwrap_or_default(),
-            },
-            request.version(),
-            headers,
-            framing,
-        );
+        let expects =
+            !matches!(upload, Upload::Empty) && expects_continue(request.request_headers());
+        self.begin(request, upload, expects, framing, trip);
         let sent = match upload {
             _ if expects => self.send_expecting(request, upload, framing, trip).await?,
             Upload::Empty => self.send_whole(&[], framing, trip).await?,
@@ -206,12 +155,19 @@ impl Connection {
             }
             _ => self.send_body(request, upload, framing, trip).await?,
         };
-        if let Sent::Early(early) = sent
-            && let Received::Final(head, reader) = *early
-        {
-            return Ok((head, reader));
-        }
-        self.receive_head(trip).await
+        let answer = match sent {
+            Sent::Early(early) => match *early {
+                Received::Final(head, reader) => (head, reader),
+                Received::Informational(_) => self.receive_head(trip).await?,
+            },
+            Sent::Whole => self.receive_head(trip).await?,
+        };
+        trip.tell(|now| EventKind::ResponseStarted {
+            status: answer.0.status,
+            version: answer.0.version,
+            took: begun.map_or(Duration::ZERO, |begun| now - begun),
+        });
+        Ok(answer)
     }
 
     /// Sends head and body in one write.
@@ -317,6 +273,54 @@ impl Connection {
 }
 
 impl Connection {
+    /// Writes the head of a request, to be sent with what follows it.
+    fn begin(
+        &mut self,
+        request: &Request,
+        upload: &Upload,
+        expects: bool,
+        framing: RequestFraming,
+        trip: &Trip<'_>,
+    ) {
+        let headers = request.request_headers();
+        let location = request.location();
+        self.exchange.start(
+            request.method(),
+            headers.says_close(),
+            asks_for_upgrade(headers),
+            expects,
+            !matches!(upload, Upload::Empty),
+        );
+        self.outgoing.clear();
+        self.stream.begin_request();
+        let authority;
+        let forwarding = trip.way.forwards();
+        let target = match forwarding {
+            _ if *request.method() == Method::CONNECT => {
+                authority = format!("{}:{}", location.host(), location.origin().port);
+                TargetForm::Authority(&authority)
+            }
+            Some(_) => TargetForm::Absolute(location.absolute()),
+            None => TargetForm::Origin(location.path_and_query()),
+        };
+        let for_proxy = forwarding.map(|proxy| {
+            let explicit = headers.contains(&PROXY_AUTHORIZATION);
+            lines_for(proxy, explicit)
+        });
+        write_head(
+            &mut self.outgoing,
+            request.method(),
+            &Addressee {
+                form: target,
+                authority: location.authority(),
+                for_proxy: for_proxy.as_deref().unwrap_or_default(),
+            },
+            request.version(),
+            headers,
+            framing,
+        );
+    }
+
     /// The peer closed before the head was complete.
     pub(crate) fn ended(&self) -> Error {
         in_head(self.exchange.eof(&self.received))

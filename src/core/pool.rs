@@ -143,8 +143,8 @@ impl Lease {
         self.connection.as_deref_mut()
     }
 
-    pub(crate) fn insert(&mut self, connection: Box<Connection>) {
-        self.connection = Some(connection);
+    pub(crate) fn insert(&mut self, connection: Box<Connection>) -> &mut Connection {
+        self.connection.insert(connection)
     }
 
     /// Drops a connection that turned out dead, to open another in its slot.

@@ -51,6 +51,8 @@ pub(crate) struct Inner {
     remote_addr: Option<SocketAddr>,
     config: Option<Arc<ClientConfig>>,
     content: Option<Bytes>,
+    #[cfg(feature = "cookies")]
+    may_set_cookies: bool,
     closed: bool,
     /// Text or lines were begun to be read: what their iterator held is gone with it.
     consumed: bool,
@@ -84,6 +86,8 @@ impl Response {
             remote_addr: None,
             config: None,
             content: None,
+            #[cfg(feature = "cookies")]
+            may_set_cookies: head.sets_cookies,
             closed: false,
             consumed: false,
             body,
@@ -193,7 +197,7 @@ impl Response {
     /// Stores what this response set in the client's jar.
     #[cfg(feature = "cookies")]
     pub(crate) fn store_cookies(&self, jar: &Cookies) {
-        if self.inner.headers.contains_key(http::header::SET_COOKIE) {
+        if self.inner.may_set_cookies {
             jar.store(self.url(), &self.inner.headers);
         }
     }
@@ -621,6 +625,8 @@ impl<T: Into<Body>> From<http::Response<T>> for Response {
             remote_addr: None,
             config: None,
             content: None,
+            #[cfg(feature = "cookies")]
+            may_set_cookies: true,
             closed: false,
             consumed: false,
             body: Incoming::custom(body.into(), Instant::now()),

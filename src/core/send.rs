@@ -29,7 +29,7 @@ use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{EventKind, Trace};
 use crate::history::HistoryEntry;
-use crate::proto::h1::{BodyReader, RequestFraming, ResponseHead, request_framing};
+use crate::proto::h1::{BodyReader, ResponseHead, request_framing};
 use crate::redirect::{self, Attempt, Decision};
 use crate::request::Request;
 use crate::routes::{Target, Way};
@@ -51,7 +51,7 @@ pub(crate) struct Trip<'a> {
     pub(crate) waits: &'a Waits,
     pub(crate) trace: Option<&'a Arc<Trace>>,
     /// `proxy-authorization` of the user's own, for a tunnel.
-    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) authorization: Option<&'a HeaderValue>,
 }
 
 impl Trip<'_> {
@@ -76,10 +76,13 @@ impl Client {
             history: Vec::new(),
             trace: Trace::begin(&config.on_event, &request, started),
         };
-        let auth = match request.prepare() {
-            Ok(()) => self.auth_for(&request).await,
-            Err(error) => Err(error),
-        };
+        if let Err(error) = request.prepare() {
+            return Err(error.with_request(request));
+        }
+        if self.has_no_auth_for(&request) {
+            return self.follow(request, &mut call).await;
+        }
+        let auth = self.auth_for(&request).await;
         match auth {
             Ok(None) => self.follow(request, &mut call).await,
             Ok(Some(auth)) => self.authenticate(auth, request, &mut call).await,
@@ -238,29 +241,27 @@ impl Client {
             },
             waits,
             trace: call.trace.as_ref(),
-            authorization,
+            authorization: authorization.as_ref(),
         };
         let mut lease = self.acquire(&trip).await?;
-        if lease.connection().is_some() {
-            match self
-                .attempt(&mut lease, request, &mut upload, framing, &trip)
+        if let Some(connection) = lease.connection() {
+            let error = match connection
+                .exchange(request, &mut upload, framing, &trip)
                 .await
             {
                 Ok((head, reader)) => return Ok((lease, head, reader)),
-                Err(error) => {
-                    if !may_repeat(&mut lease, request, &error) || waits.is_over() {
-                        return Err(error);
-                    }
-                    trip.tell(|_| EventKind::Retried);
-                    lease.discard();
-                    upload = Upload::new(request.body().try_clone()?.take_for_sending()?);
-                }
+                Err(error) => error,
+            };
+            if !may_repeat(&mut lease, request, &error) || waits.is_over() {
+                return Err(error);
             }
+            trip.tell(|_| EventKind::Retried);
+            lease.discard();
+            upload = Upload::new(request.body().try_clone()?.take_for_sending()?);
         }
-        let connection = dial(self.config(), &trip).await?;
-        lease.insert(connection);
-        let (head, reader) = self
-            .attempt(&mut lease, request, &mut upload, framing, &trip)
+        let connection = lease.insert(dial(self.config(), &trip).await?);
+        let (head, reader) = connection
+            .exchange(request, &mut upload, framing, &trip)
             .await?;
         Ok((lease, head, reader))
     }
@@ -293,20 +294,6 @@ impl Client {
             took: then - now,
         });
         Ok(lease)
-    }
-
-    async fn attempt(
-        &self,
-        lease: &mut Lease,
-        request: &Request,
-        upload: &mut Upload,
-        framing: RequestFraming,
-        trip: &Trip<'_>,
-    ) -> Result<(ResponseHead, BodyReader)> {
-        match lease.connection() {
-            Some(connection) => connection.exchange(request, upload, framing, trip).await,
-            None => unreachable!("a connection is put into the lease before an attempt"),
-        }
     }
 }
 

@@ -19,7 +19,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::header::{CONNECTION, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use httparse::{Header, ParserConfig, Response, Status};
 use memchr::memchr;
@@ -37,6 +37,8 @@ pub(crate) struct ResponseHead {
     /// The reason phrase as sent; `None` when it is the canonical one of the status.
     pub(crate) reason: Option<Bytes>,
     pub(crate) headers: HeaderMap,
+    /// There may be a `set-cookie` among them.
+    pub(crate) sets_cookies: bool,
 }
 
 /// Finds heads at the front of a buffer.
@@ -299,11 +301,13 @@ fn assemble(
     }
 
     *noticed = Noticed::default();
+    let mut sets_cookies = false;
     for (index, spot) in spots.iter().enumerate() {
         let name = header_name(spot.name(&block))
             .map_err(|_| H1Error::FieldNameTooLong { field: index + 1 })?;
         noticed.connection |= name == CONNECTION;
         noticed.transfer_encoding |= name == TRANSFER_ENCODING;
+        sets_cookies |= name == SET_COOKIE;
         let value = block.slice(spot.value as usize..spot.value_end as usize);
         let value = match HeaderValue::from_maybe_shared(value) {
             Ok(value) => value,
@@ -324,6 +328,7 @@ fn assemble(
         },
         reason: reason(&block, status),
         headers,
+        sets_cookies,
     })
 }
 

@@ -91,13 +91,20 @@ impl Client {
                 Err(error) => return Err(error.in_phase(Phase::Auth).with_request(request)),
             }
         }
+        let url = request.url().clone();
         let mut flow = auth.auth_flow(request);
         let mut last: Option<Response> = None;
         let mut seen = None;
         loop {
-            let mut next = match flow.resume(seen.take())? {
-                Step::Send(next) => next,
-                Step::Done => return last.ok_or_else(sent_nothing),
+            let step = match flow.resume(seen.take()) {
+                Ok(Step::Done) if last.is_none() => Err(sent_nothing()),
+                step => step,
+            };
+            let mut next = match (step, &last) {
+                (Ok(Step::Send(next)), _) => next,
+                (Ok(Step::Done), _) => break,
+                (Err(error), Some(response)) => return Err(call.failed(response.locate(error))),
+                (Err(error), None) => return Err(call.failed(error.with_url(&url))),
             };
             if let Some(previous) = last.take() {
                 self.renew_cookies(&previous, &mut next);
@@ -117,6 +124,7 @@ impl Client {
             }
             last = Some(response);
         }
+        last.ok_or_else(sent_nothing)
     }
 }
 

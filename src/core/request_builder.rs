@@ -101,7 +101,7 @@ impl RequestBuilder {
         self.params(params)
     }
 
-    /// Adds a cookie for this request and its same-origin redirects.
+    /// Adds a cookie for this request and its same-origin redirects. It is not stored in the client's jar.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
         if let Err(error) = merge::check_cookie(&name, &value) {
@@ -109,6 +109,18 @@ impl RequestBuilder {
         }
         self.cookies.push((name, value));
         self
+    }
+
+    /// Adds cookies as [`cookie`](RequestBuilder::cookie) does, from pairs of name and value.
+    pub fn cookies<I, N, V>(self, pairs: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: Into<String>,
+        V: Into<String>,
+    {
+        pairs
+            .into_iter()
+            .fold(self, |builder, (name, value)| builder.cookie(name, value))
     }
 
     /// Sets the body.
@@ -309,7 +321,7 @@ impl RequestBuilder {
     /// As [`build`](RequestBuilder::build) and [`Client::send`].
     pub async fn send(self) -> Result<Response> {
         let (client, request) = self.build_split();
-        client.send(request?).await
+        client.start(request?).await
     }
 }
 

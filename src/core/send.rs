@@ -45,6 +45,13 @@ pub(crate) struct Call {
     trace: Option<Arc<Trace>>,
 }
 
+impl Call {
+    /// Tells the listeners that the call failed, and passes the error on.
+    pub(crate) fn failed(&self, error: Error) -> Error {
+        failed(self.trace.as_ref(), error)
+    }
+}
+
 /// How one request is made: where it goes, within which limits, who hears of it.
 pub(crate) struct Trip<'a> {
     pub(crate) way: Way<'a>,
@@ -139,7 +146,17 @@ impl Client {
         if let Some(trace) = trace {
             trace.tell(Instant::now(), EventKind::RequestStarted);
         }
-        let sent = self.dispatch(request, call).await;
+        let target = match config.routes.find(&request.location().origin()) {
+            Ok(target) => target,
+            Err(error) => return Err(failed(trace, error.with_request(request))),
+        };
+        let sent = match self.transport_to(target) {
+            Some(transport) => self.through(transport, request, call).await,
+            None => match self.over_the_wire(&mut request, target, call).await {
+                Ok((lease, head, reader)) => self.respond(lease, head, reader, request, call),
+                Err(error) => Err(error.with_request(request)),
+            },
+        };
         let mut response = match sent {
             Ok(response) => response,
             Err(error) => return Err(failed(trace, error)),
@@ -152,27 +169,6 @@ impl Client {
             }
         }
         Ok(response)
-    }
-
-    /// Sends a request the way that its URL's pattern says: over the network or through a transport.
-    async fn dispatch(&self, mut request: Request, call: &Call) -> Result<Response> {
-        let routes = &self.config().routes;
-        let target = match routes.find(&request.location().origin()) {
-            Ok(target) => target,
-            Err(error) => return Err(error.with_request(request)),
-        };
-        let transport = match target {
-            Some(Target::Transport(number)) => Some(self.mounted(number)),
-            Some(Target::Direct) | None => self.transport(),
-            Some(Target::Proxy(_)) => None,
-        };
-        if let Some(transport) = transport {
-            return self.through(transport, request, call).await;
-        }
-        match self.over_the_wire(&mut request, target, call).await {
-            Ok((lease, head, reader)) => self.respond(lease, head, reader, request, call),
-            Err(error) => Err(error.with_request(request)),
-        }
     }
 
     /// Through a transport of the user's.
@@ -298,6 +294,15 @@ impl Client {
 }
 
 impl Client {
+    /// The transport that stands for the network, if one does.
+    fn transport_to(&self, target: Option<Target>) -> Option<&dyn super::Transport> {
+        match target {
+            Some(Target::Transport(number)) => Some(self.mounted(number)),
+            Some(Target::Direct) | None => self.transport(),
+            Some(Target::Proxy(_)) => None,
+        }
+    }
+
     fn respond(
         &self,
         mut lease: Lease,

@@ -63,7 +63,8 @@ impl HistoryEntry {
         &self.0.history
     }
 
-    /// Returns the body as it was sent, not decoded; of a body over 64 KiB, nothing.
+    /// Returns the body as it was sent, not decoded; of a body over 64 KiB, nothing. What an auth flow had to read
+    /// (see [`requires_response_body`](crate::Auth::requires_response_body)) is here whole, and decoded.
     pub fn content(&self) -> &Bytes {
         &self.0.content
     }

@@ -96,15 +96,17 @@ impl Client {
         let mut last: Option<Response> = None;
         let mut seen = None;
         loop {
-            let step = match flow.resume(seen.take()) {
-                Ok(Step::Done) if last.is_none() => Err(sent_nothing()),
-                step => step,
-            };
-            let mut next = match (step, &last) {
-                (Ok(Step::Send(next)), _) => next,
-                (Ok(Step::Done), _) => break,
-                (Err(error), Some(response)) => return Err(call.failed(response.locate(error))),
-                (Err(error), None) => return Err(call.failed(error.with_url(&url))),
+            let mut next = match flow.resume(seen.take()) {
+                Ok(Step::Send(next)) => next,
+                Ok(Step::Done) => {
+                    return last.ok_or_else(|| call.failed(sent_nothing().with_url(&url)));
+                }
+                Err(error) => {
+                    return Err(call.failed(match &last {
+                        Some(response) => response.locate(error),
+                        None => error.with_url(&url),
+                    }));
+                }
             };
             if let Some(previous) = last.take() {
                 self.renew_cookies(&previous, &mut next);
@@ -124,7 +126,6 @@ impl Client {
             }
             last = Some(response);
         }
-        last.ok_or_else(sent_nothing)
     }
 }
 

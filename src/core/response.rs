@@ -590,7 +590,10 @@ impl Response {
 
     /// Reads what little a redirect says, so that its connection can be kept.
     pub(crate) async fn drain(mut self, most: usize) -> HistoryEntry {
-        let content = self.inner.body.collect_raw_at_most(most).await;
+        let content = match self.inner.content.take() {
+            Some(content) => content,
+            None => self.inner.body.collect_raw_at_most(most).await,
+        };
         self.into_history(content)
     }
 }

@@ -122,7 +122,7 @@ impl Response {
         match ready!(self.inner.pending.poll(cx)) {
             Some((body, piece)) => {
                 self.inner.body = body;
-                Poll::Ready(piece.map_err(|error| self.locate(error)))
+                Poll::Ready(piece.map_err(|error| self.failed(error)))
             }
             None => Poll::Ready(Ok(None)),
         }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt;
 
 use http::HeaderMap;
 use http::header::LINK;
@@ -77,11 +78,25 @@ impl<'a> IntoIterator for &'a Links {
     }
 }
 
-/// One link: a target and its parameters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One link: a target and its parameters. `Debug` shows no userinfo.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Link {
     url: String,
     params: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The target may be relative, or no URL at all: what stands before an `@` is not shown, wherever that is.
+        let target = match self.url.rsplit_once('@') {
+            Some((_, rest)) => format!("[secure]@{rest}"),
+            None => self.url.clone(),
+        };
+        f.debug_struct("Link")
+            .field("url", &target)
+            .field("params", &self.params)
+            .finish()
+    }
 }
 
 impl Link {

@@ -189,6 +189,11 @@ impl<T> Mounts<T> {
             .map(|(_, value)| value)
     }
 
+    /// Keeps the values that a function says yes to.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        self.sorted.retain(|(_, value)| keep(value));
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.sorted.is_empty()
     }

@@ -49,6 +49,13 @@ impl Routes {
         self.proxies.len() - 1
     }
 
+    /// Forgets the proxies; mounted transports stay, and what goes directly.
+    pub(crate) fn remove_proxies(&mut self) {
+        self.mounts
+            .retain(|target| !matches!(target, Target::Proxy(_)));
+        self.proxies.clear();
+    }
+
     pub(crate) fn proxy(&self, number: usize) -> &Proxy {
         &self.proxies[number]
     }

@@ -84,10 +84,19 @@ impl Span {
             target: TARGET,
             parent: span,
             elapsed = ?event.elapsed(),
-            detail = ?event.kind(),
+            detail = detail(event.kind()),
             "{}",
             event.kind().name(),
         );
+    }
+}
+
+/// What an event says, without headers and without an error's URL and sources.
+fn detail(kind: &EventKind<'_>) -> String {
+    match kind {
+        EventKind::Failed { error } => format!("{:?} in {:?}", error.kind(), error.phase()),
+        EventKind::Informational { status, .. } => status.to_string(),
+        other => format!("{other:?}"),
     }
 }
 

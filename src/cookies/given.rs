@@ -11,7 +11,8 @@ use crate::merge::check_cookie;
 pub(super) fn cookie(name: &str, value: &str, domain: &str, path: &str) -> Result<Cookie> {
     check_cookie(name, value)?;
     let scope = Scope::named(domain).ok_or_else(|| {
-        let domain = domain.escape_debug();
+        // Userinfo of a URL is not repeated.
+        let domain = domain.rsplit('@').next().unwrap_or("").escape_debug();
         Error::builder(format!(
             "a cookie's domain cannot be `{domain}`: a host, `.host` or an http URL is"
         ))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::body::Incoming;
 use super::client::Client;
 use super::dual;
 use super::response::Response;
@@ -9,6 +10,7 @@ use super::send::Call;
 use crate::auth::{self, Auth, BasicAuth, Choice, IntoAuth, Step};
 use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::history::HistoryEntry;
 use crate::merge;
 use crate::request::Request;
 use http::header::AUTHORIZATION;
@@ -83,12 +85,16 @@ impl Client {
     ) -> Result<Response> {
         if auth.requires_request_body() && request.content().is_none() {
             let body = std::mem::take(request.body_mut());
-            let read = super::body::Incoming::custom(body, call.started)
-                .collect()
-                .await;
-            match read {
+            let mut body = Incoming::custom(body, call.started).until(call.waits.total);
+            match body.collect().await {
                 Ok(bytes) => request.set_body(bytes.into()),
-                Err(error) => return Err(error.in_phase(Phase::Auth).with_request(request)),
+                Err(error) => {
+                    let error = match error.kind() {
+                        ErrorKind::TotalTimeout => call.waits.total_timeout(),
+                        _ => error,
+                    };
+                    return Err(error.in_phase(Phase::Auth).with_request(request));
+                }
             }
         }
         let url = request.url().clone();
@@ -109,7 +115,7 @@ impl Client {
                 }
             };
             if let Some(previous) = last.take() {
-                self.renew_cookies(&previous, &mut next);
+                self.renew_cookies(&previous, &call.history, &mut next);
                 call.history.push(previous.drain(REDIRECT_BODY_LIMIT).await);
             }
             let mut response = self.follow(next, call).await?;
@@ -130,12 +136,14 @@ impl Client {
 }
 
 impl Client {
-    /// The next request carries what the response before it set, as the rest of the conversation will.
-    fn renew_cookies(&self, previous: &Response, next: &mut Request) {
-        if next.prepare().is_ok()
-            && previous.url().origin() == next.url().origin()
-            && merge::cookies_are_ours(next)
-        {
+    /// The next request carries what the responses before it set, as the rest of the conversation will.
+    fn renew_cookies(&self, previous: &Response, history: &[HistoryEntry], next: &mut Request) {
+        if next.prepare().is_err() || !merge::cookies_are_ours(next) {
+            return;
+        }
+        let origin = next.url().origin();
+        let mut asked = history.iter().map(HistoryEntry::url);
+        if previous.url().origin() == origin || asked.any(|url| url.origin() == origin) {
             merge::put_cookies(self.config(), next);
         }
     }

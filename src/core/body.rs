@@ -108,6 +108,13 @@ impl Watch {
             trace.tell(now, EventKind::ResponseCompleted { bytes, took });
         }
     }
+
+    /// The body does not come to its end; told once.
+    fn failed(&mut self, error: &Error) {
+        if let Some(trace) = self.trace.take() {
+            trace.tell(Instant::now(), EventKind::Failed { error });
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -169,6 +176,12 @@ impl Incoming {
             Kind::Stream { stream, .. } => Source::Stream(StreamSource(stream)),
         };
         Incoming::new(source, started, None)
+    }
+
+    /// Ends with `TotalTimeout` where it does not come to its end by then.
+    pub(crate) fn until(mut self, total: Option<Instant>) -> Self {
+        self.total = total;
+        self
     }
 
     fn new(source: Source, started: Instant, total: Option<Instant>) -> Self {
@@ -286,6 +299,13 @@ impl Incoming {
         }
     }
 
+    /// Tells the listeners that this error ended the body.
+    pub(crate) fn failed(&mut self, error: &Error) {
+        if let Some(watch) = &mut self.watch {
+            watch.failed(error);
+        }
+    }
+
     fn count(&mut self, bytes: usize) {
         self.downloaded += bytes as u64;
         if let Some(watch) = &self.watch
@@ -311,6 +331,7 @@ impl Incoming {
     /// The next piece as it came over the wire, still encoded; never an empty one.
     pub(crate) async fn raw_piece(&mut self) -> Result<Option<Bytes>> {
         self.touched = true;
+        let total = self.total;
         loop {
             self.check_total()?;
             let piece = match &mut self.source {
@@ -318,10 +339,10 @@ impl Incoming {
                 Source::Whole(bytes) => Some(std::mem::take(bytes)).filter(|all| !all.is_empty()),
                 Source::Wire(wire) => wire.piece().await?,
                 Source::Reader(reader) => {
-                    let piece = reader.next(None).await?;
+                    let piece = reader.next(total).await?;
                     (!piece.is_empty()).then(|| Bytes::copy_from_slice(piece))
                 }
-                Source::Stream(stream) => match rt::next_item(&mut stream.0, None, None).await? {
+                Source::Stream(stream) => match rt::next_item(&mut stream.0, None, total).await? {
                     rt::Item::Next(piece) => Some(piece),
                     rt::Item::End => None,
                     rt::Item::Readable => continue,
@@ -465,7 +486,7 @@ impl Incoming {
                 // Too long, or broken: what a redirect says besides where to go does not matter.
                 Ok(Some(_)) | Err(_) => {
                     self.close();
-                    return whole.into();
+                    return Bytes::new();
                 }
             }
         }

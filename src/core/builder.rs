@@ -28,7 +28,7 @@ use crate::params::Params;
 use crate::proxy::IntoProxy;
 use crate::redirect::{Action, Attempt};
 use crate::request::{RedactedUrl, Request};
-use crate::routes::{Routes, Target};
+use crate::routes::Target;
 #[cfg(feature = "rustls")]
 use crate::tls::{
     Certificate, CertificateRevocationList, ClientCert, TlsOptions, TlsVersion, Verify,
@@ -379,7 +379,7 @@ impl ClientBuilder {
     /// Sends requests through no proxy, not even the environment's.
     pub fn no_proxy(mut self) -> Self {
         self.own_proxies = true;
-        self.config.routes = Routes::default();
+        self.config.routes.remove_proxies();
         self
     }
 

@@ -63,7 +63,9 @@ impl Drop for Inner {
 
 impl Inner {
     fn shut(&self) {
-        self.pool.close();
+        if !self.pool.close() {
+            return;
+        }
         let plugs = &self.plugs;
         for transport in plugs.transport.iter().chain(&plugs.mounted) {
             transport.close();

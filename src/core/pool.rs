@@ -47,8 +47,13 @@ impl Pool {
         }
     }
 
-    pub(crate) fn close(&self) {
-        self.with(|state, effects| state.close(effects));
+    /// Closes it; tells whether it was open.
+    pub(crate) fn close(&self) -> bool {
+        self.with(|state, effects| {
+            let was_open = !state.is_closed();
+            state.close(effects);
+            was_open
+        })
     }
 
     pub(crate) fn stats(&self) -> PoolStats {

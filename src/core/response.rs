@@ -437,6 +437,13 @@ impl Response {
         error.with_request(self.inner.request.without_body())
     }
 
+    /// The same for an error of the body, of which the listeners are told, once.
+    pub(crate) fn failed(&mut self, error: Error) -> Error {
+        let error = self.locate(error);
+        self.inner.body.failed(&error);
+        error
+    }
+
     /// Ends as an entry of another response's history.
     pub(crate) fn into_history(self, content: Bytes) -> HistoryEntry {
         let reason = self.reason().into();
@@ -554,24 +561,24 @@ impl Response {
         self.check_open().map_err(|error| self.locate(error))?;
         if let Some((body, piece)) = self.inner.pending.settle().await {
             self.inner.body = body;
-            return piece.map_err(|error| self.locate(error));
+            return piece.map_err(|error| self.failed(error));
         }
         let piece = match raw {
             true => self.inner.body.raw_piece().await,
             false => self.inner.body.piece().await,
         };
-        piece.map_err(|error| self.locate(error))
+        piece.map_err(|error| self.failed(error))
     }
 
     pub(crate) async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
         self.check_whole()?;
         if let Some((body, piece)) = self.inner.pending.settle().await {
             self.inner.body = body;
-            let piece = piece.map_err(|error| self.locate(error))?;
+            let piece = piece.map_err(|error| self.failed(error))?;
             self.inner.body.put_back(piece.unwrap_or_default());
         }
         let read = self.inner.body.read_into(buffer).await;
-        read.map_err(|error| self.locate(error))
+        read.map_err(|error| self.failed(error))
     }
 
     async fn whole(&mut self) -> Result<Bytes> {
@@ -581,11 +588,11 @@ impl Response {
         self.check_readable().map_err(|error| self.locate(error))?;
         if let Some((body, piece)) = self.inner.pending.settle().await {
             self.inner.body = body;
-            let piece = piece.map_err(|error| self.locate(error))?;
+            let piece = piece.map_err(|error| self.failed(error))?;
             self.inner.body.put_back(piece.unwrap_or_default());
         }
         let whole = self.inner.body.collect().await;
-        whole.map_err(|error| self.locate(error))
+        whole.map_err(|error| self.failed(error))
     }
 
     /// Reads what little a redirect says, so that its connection can be kept.

@@ -112,7 +112,9 @@ impl Client {
             }
             let mut response = self.exchange(request, call).await?;
             let next = match follows && redirect::is_followed(response.status()) {
-                true => self.next_request(&response, &call.history[earlier..], most)?,
+                true => self
+                    .next_request(&response, &call.history[earlier..], most)
+                    .map_err(|error| call.failed(error))?,
                 false => None,
             };
             match next {

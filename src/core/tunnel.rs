@@ -104,12 +104,13 @@ pub(crate) async fn ask_socks(
     wait: Wait,
 ) -> Result<()> {
     let host = origin.host_name();
-    let target = match (address, host.parse()) {
-        (Some(address), _) => SocksTarget::Address(address.ip()),
-        (None, Ok(ip)) => SocksTarget::Address(ip),
-        (None, Err(_)) => SocksTarget::Name(host),
+    let (target, port) = match (address, host.parse()) {
+        // A port given with an address by hand is the one to connect to, as without a proxy.
+        (Some(address), _) => (SocksTarget::Address(address.ip()), address.port()),
+        (None, Ok(ip)) => (SocksTarget::Address(ip), origin.port),
+        (None, Err(_)) => (SocksTarget::Name(host), origin.port),
     };
-    let begun = Socks5::new(target, origin.port, proxy.socks_credentials());
+    let begun = Socks5::new(target, port, proxy.socks_credentials());
     let mut handshake = begun.map_err(|error| refused(proxy, error))?;
     let mut scratch = [0; READ];
     loop {

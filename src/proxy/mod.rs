@@ -56,7 +56,7 @@ pub enum ProxyMode {
     Default,
     /// Everything is forwarded: the proxy sees, and may change, `https` requests too.
     ForwardOnly,
-    /// Everything goes through a tunnel: the proxy learns host and port.
+    /// Everything goes through a tunnel: the proxy is told host and port. (What is plain http can be read there all the same.)
     TunnelOnly,
 }
 

@@ -1,0 +1,138 @@
+//! What the server answers: httpbin's addresses as far as the book asks for them, the same for every host.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
+use sync_tests::{Proxy, Received, Reply};
+
+/// Where the snippet's process learns what the proxies were asked.
+pub(crate) const PROXY_LOG: &str = "/stage/proxies";
+
+pub(crate) fn answer(request: &Received, proxies: &[Proxy]) -> Reply {
+    let (path, query) = request
+        .target
+        .split_once('?')
+        .unwrap_or((&request.target, ""));
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match segments[..] {
+        ["stage", "proxies"] => json_reply(&asked(proxies)).closing(),
+        ["headers"] => json_reply(&json!({ "headers": headers(request) })),
+        ["get" | "post" | "put" | "anything", ..] => json_reply(&echo(request, query)),
+        ["cookies"] => json_reply(&json!({ "cookies": cookies(request) })),
+        ["cookies", "set"] => pairs(query)
+            .fold(Reply::redirect(302, "/cookies"), |reply, (name, value)| {
+                reply.header("set-cookie", &format!("{name}={value}; Path=/"))
+            }),
+        ["basic-auth", ..] => match user(request) {
+            Some(user) => json_reply(&json!({ "authenticated": true, "user": user })),
+            None => Reply::status(401).header("www-authenticate", "Basic realm=\"stage\""),
+        },
+        ["status", code] => Reply::status(code.parse().unwrap_or(400)),
+        ["redirect-to"] => {
+            let to = pairs(query).find(|(name, _)| *name == "url");
+            Reply::redirect(302, to.map_or("/", |(_, url)| url))
+        }
+        ["delay"] => Reply::ok("at last").after(Duration::from_millis(400)),
+        ["log"] => Reply::chunked(["one\ntwo\n", "three"]).header("content-type", "text/plain"),
+        // Flows: a token to be shown, a signature to be made, a token to be made anew.
+        ["token"] => allowed(request.header("x-authentication").is_some()),
+        ["signed"] => {
+            let signed = format!("{} bytes", request.body.len());
+            allowed(request.header("x-signature") == Some(&signed))
+        }
+        ["fresh"] => allowed(request.header("x-authentication") == Some("fresh")),
+        ["refresh"] => json_reply(&json!({ "access_token": "fresh", "refresh_token": "next" })),
+        ["orders"] => json_reply(&json!({ "id": 7 })),
+        _ => Reply::ok("Hello, world!").header("content-type", "text/html; charset=utf-8"),
+    }
+}
+
+fn allowed(yes: bool) -> Reply {
+    match yes {
+        true => Reply::ok("welcome"),
+        false => Reply::status(401).body("who are you?"),
+    }
+}
+
+fn json_reply(value: &Value) -> Reply {
+    Reply::ok(value.to_string()).header("content-type", "application/json")
+}
+
+fn asked(proxies: &[Proxy]) -> Value {
+    let asked = proxies.iter().flat_map(Proxy::requests);
+    asked
+        .map(|request| format!("{} {}", request.method, request.target))
+        .collect()
+}
+
+fn headers(request: &Received) -> Value {
+    let mut all = Map::new();
+    for (name, value) in &request.headers {
+        all.insert(name.clone(), value.as_str().into());
+    }
+    all.into()
+}
+
+fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split('&').filter_map(|pair| pair.split_once('='))
+}
+
+fn cookies(request: &Received) -> Value {
+    let field = request.header("cookie").unwrap_or_default();
+    let pairs = field.split("; ").filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn user(request: &Received) -> Option<String> {
+    let encoded = request.header("authorization")?.strip_prefix("Basic ")?;
+    let pair = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
+    pair.split_once(':').map(|(user, _)| user.to_owned())
+}
+
+fn echo(request: &Received, query: &str) -> Value {
+    let args: Map<_, _> = pairs(query)
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let text = String::from_utf8_lossy(&request.body);
+    let content_type = request.header("content-type").unwrap_or_default();
+    let (mut files, mut form) = (Map::new(), Map::new());
+    if let Some((_, boundary)) = content_type.split_once("boundary=") {
+        for part in text.split(&format!("--{boundary}")) {
+            let Some((head, content)) = part.split_once("\r\n\r\n") else {
+                continue;
+            };
+            let content = content.strip_suffix("\r\n").unwrap_or(content);
+            let name = quoted(head, "; name=\"").unwrap_or_default();
+            let into = match quoted(head, "; filename=\"") {
+                Some(_) => &mut files,
+                None => &mut form,
+            };
+            into.insert(name.to_owned(), content.into());
+        }
+    } else if content_type.starts_with("application/x-www-form-urlencoded") {
+        form = pairs(&text)
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+    }
+    json!({
+        "method": request.method,
+        "url": request.url(),
+        "args": args,
+        "headers": headers(request),
+        "data": text,
+        "json": serde_json::from_str::<Value>(&text).ok(),
+        "files": files,
+        "form": form,
+    })
+}
+
+/// The text between a mark and the next quote.
+fn quoted<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(mark)?;
+    rest.split('"').next()
+}

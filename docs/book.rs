@@ -1,4 +1,5 @@
-//! The book's pages and the README as documentation tests: every snippet in them compiles, and runs where it needs no network.
+//! The book's pages and the README as documentation tests: every snippet in them compiles, and runs, against the
+//! servers of `stage/`. What says `no_run` is a whole program, whose `main` leaves no room for them.
 
 macro_rules! pages {
     ($($name:ident: $path:literal,)*) => {
@@ -13,9 +14,18 @@ pages! {
     clients: "src/clients.md",
     requests: "src/requests.md",
     responses: "src/responses.md",
+    authentication: "src/authentication.md",
+    netrc: "src/netrc.md",
+    cookies: "src/cookies.md",
+    multipart: "src/multipart.md",
+    proxies: "src/proxies.md",
+    hooks: "src/hooks.md",
+    transports: "src/transports.md",
     timeouts: "src/timeouts.md",
     pool: "src/pool.md",
     tls: "src/tls.md",
     errors: "src/errors.md",
+    security: "src/security.md",
     coming_from_httpx: "src/coming-from-httpx.md",
+    coming_from_requests: "src/coming-from-requests.md",
 }

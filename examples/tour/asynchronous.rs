@@ -3,6 +3,8 @@
 pub(crate) use dimorph::asynchronous as form;
 pub(crate) use maybe_async::must_be_async as dual;
 
+#[path = "comforts.rs"]
+pub(crate) mod comforts;
 #[path = "steps.rs"]
 pub(crate) mod steps;
 

@@ -3,6 +3,8 @@
 pub(crate) use dimorph::blocking as form;
 pub(crate) use maybe_async::must_be_sync as dual;
 
+#[path = "comforts.rs"]
+pub(crate) mod comforts;
 #[path = "steps.rs"]
 pub(crate) mod steps;
 

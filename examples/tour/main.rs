@@ -10,6 +10,7 @@
 mod asynchronous;
 mod blocking;
 mod fetch;
+mod flow;
 mod server;
 mod show;
 
@@ -44,8 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn tour() -> Done {
-    use asynchronous::steps as later;
-    use blocking::steps as now;
+    use asynchronous::{comforts as also_later, steps as later};
+    use blocking::{comforts as also_now, steps as now};
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -110,6 +111,40 @@ fn tour() -> Done {
     heading("Redirects, with their history", &["response.history()"]);
     now::redirect(&server)?;
     runtime.block_on(later::redirect(&server))?;
+
+    heading(
+        "Authentication as a flow of requests, by one type for both clients",
+        &["let response = exchange.send(request.try_clone()?).await?;"],
+    );
+    also_now::auth(&server)?;
+    runtime.block_on(also_later::auth(&server))?;
+
+    heading("Cookies", &[r#"Client::new().cookies().get("session")?"#]);
+    also_now::cookies(&server)?;
+    runtime.block_on(also_later::cookies(&server))?;
+
+    heading(
+        "Forms with files",
+        &[r#"Form::new().text("title", "a report").file("upload-file", "report.xls")?"#],
+    );
+    also_now::form(&server)?;
+    runtime.block_on(also_later::form(&server))?;
+
+    heading(
+        "Proxies that forward, and proxies that open a tunnel",
+        &[
+            r#"Client::builder().proxy(Proxy::new("http://tom:mot123@…")?.mode(ProxyMode::TunnelOnly))"#,
+        ],
+    );
+    also_now::proxy(&server)?;
+    runtime.block_on(also_later::proxy(&server))?;
+
+    heading(
+        "Hooks, and events with the time of each step",
+        &["Client::builder().on_request(…).on_event(…)"],
+    );
+    also_now::hooks(&server)?;
+    runtime.block_on(also_later::hooks(&server))?;
 
     heading(
         "A pool that lets requests wait their turn",

@@ -159,7 +159,29 @@ fn read_body(body: &mut impl Read, request: &mut Request) -> io::Result<()> {
 }
 
 fn answer(request: &Request, out: &mut impl Write) -> io::Result<()> {
+    let plain = |out: &mut _, text: &str| respond(out, "200 OK", "", text.as_bytes());
+    if request.method == "CONNECT" {
+        // Every host is this server; what follows goes through the tunnel.
+        return out.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+    }
+    if request.target.starts_with("http://") {
+        let known = request.header("proxy-authorization").is_some();
+        let who = if known {
+            "somebody known"
+        } else {
+            "a stranger"
+        };
+        return plain(out, &format!("forwarded {} for {who}", request.target));
+    }
     match request.target.split('?').next().unwrap_or_default() {
+        "/private" => match request.header("x-token") {
+            Some("fresh") => plain(out, "welcome"),
+            _ => respond(out, "401 Unauthorized", "", b"another token, please"),
+        },
+        "/refresh" => plain(out, "fresh"),
+        "/login" => respond(out, "200 OK", "set-cookie: session=s3cret; Path=/\r\n", b""),
+        "/basket" => plain(out, request.header("cookie").unwrap_or("no cookie")),
+        "/form" => plain(out, &parts(request)),
         "/order" => {
             let order: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             let count = order["count"].as_u64().unwrap_or_default();
@@ -211,6 +233,14 @@ fn answer(request: &Request, out: &mut impl Write) -> io::Result<()> {
             )
         }
     }
+}
+
+/// What the parts of a form say of themselves.
+fn parts(request: &Request) -> String {
+    let body = String::from_utf8_lossy(&request.body);
+    let heads = body.split("Content-Disposition: form-data; ").skip(1);
+    let lines = heads.map(|head| head.lines().next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join(", ")
 }
 
 fn respond(out: &mut impl Write, status: &str, headers: &str, body: &[u8]) -> io::Result<()> {

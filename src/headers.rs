@@ -69,7 +69,7 @@ impl DefaultHeaders {
         let own_accept_encoding = !client.contains_key(ACCEPT_ENCODING);
         let mut wire = Vec::with_capacity(128);
         let keep_alive = !map.contains_key(CONNECTION) && !suppressed.contains(&CONNECTION);
-        write_fields(&mut wire, &map, keep_alive, &mut |_| {});
+        write_fields(&mut wire, &map, keep_alive, None, &mut |_| {});
         let special = SPECIAL.iter().any(|name| map.contains_key(name));
         DefaultHeaders {
             map,
@@ -181,6 +181,11 @@ impl RequestHeaders {
         }
     }
 
+    /// Tells whether a name is removed at every level.
+    pub(crate) fn is_suppressed(&self, name: &HeaderName) -> bool {
+        self.suppressed.contains(name)
+    }
+
     /// Removes a name at every level.
     pub(crate) fn suppress(&mut self, name: HeaderName) {
         self.own_mut().remove(&name);
@@ -215,14 +220,22 @@ impl RequestHeaders {
     }
 
     /// Writes all field lines but `host`; `framing` is called where the framing field belongs: before `content-type`, else at the end.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, framing: &mut dyn FnMut(&mut Vec<u8>)) {
+    /// `hidden` is not written.
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        hidden: Option<&HeaderName>,
+        framing: &mut dyn FnMut(&mut Vec<u8>),
+    ) {
         match &self.defaults {
-            Some(defaults) if self.merged.get().is_none() && self.adds_only(defaults) => {
+            Some(defaults)
+                if hidden.is_none() && self.merged.get().is_none() && self.adds_only(defaults) =>
+            {
                 out.extend_from_slice(&defaults.wire);
                 if self.own.is_empty() {
                     framing(out);
                 } else {
-                    write_fields(out, &self.own, false, framing);
+                    write_fields(out, &self.own, false, None, framing);
                 }
             }
             _ => {
@@ -230,7 +243,7 @@ impl RequestHeaders {
                 let keep_alive = self.from_client
                     && !map.contains_key(CONNECTION)
                     && !self.suppressed.contains(&CONNECTION);
-                write_fields(out, map, keep_alive, framing);
+                write_fields(out, map, keep_alive, hidden, framing);
             }
         }
     }
@@ -254,6 +267,7 @@ fn write_fields(
     out: &mut Vec<u8>,
     map: &HeaderMap,
     mut keep_alive: bool,
+    hidden: Option<&HeaderName>,
     framing: &mut dyn FnMut(&mut Vec<u8>),
 ) {
     let mut framed = false;
@@ -263,7 +277,11 @@ fn write_fields(
         }
     };
     for (name, value) in map {
-        if name == HOST || name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
+        if name == HOST
+            || name == CONTENT_LENGTH
+            || name == TRANSFER_ENCODING
+            || hidden == Some(name)
+        {
             continue;
         }
         if name == USER_AGENT {
@@ -360,7 +378,9 @@ mod tests {
 
     fn wire(headers: &RequestHeaders) -> String {
         let mut out = Vec::new();
-        headers.write(&mut out, &mut |out| out.extend_from_slice(b"[framing]\r\n"));
+        headers.write(&mut out, None, &mut |out| {
+            out.extend_from_slice(b"[framing]\r\n")
+        });
         String::from_utf8(out).unwrap()
     }
 

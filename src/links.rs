@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn long_hostile_fields_take_linear_time() {
+    fn res_13_long_hostile_fields_take_linear_time() {
         for part in [
             "<", ",", "<a>,", "a,", ";", "<a>;b=\"", "\\\"", "=", ", ", "<a>;b=1;", "'",
         ] {

@@ -312,7 +312,7 @@ fn is_dotted_quad(host: &[u8]) -> bool {
         parts += 1;
         let value = part.iter().try_fold(0u16, |sum, b| {
             b.is_ascii_digit()
-                .then(|| sum.saturating_mul(10) + u16::from(b - b'0'))
+                .then(|| sum.saturating_mul(10).saturating_add(u16::from(b - b'0')))
         });
         let leading_zero = part.len() > 1 && part[0] == b'0';
         if part.is_empty() || part.len() > 3 || leading_zero || value.is_none_or(|v| v > 255) {

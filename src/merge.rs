@@ -50,6 +50,9 @@ pub(crate) fn finish(
 /// Puts the cookies for the request's URL into their header, in place of those that were put in before: the jar's, then
 /// the client's and the request's, which win.
 pub(crate) fn put_cookies(config: &ClientConfig, request: &mut Request) {
+    if request.request_headers().is_suppressed(&COOKIE) {
+        return;
+    }
     let jar = config.jar_pairs(|| request.url().clone());
     let all = with_jar(jar, request.options().cookies.as_ref());
     if all.is_none() && request.options().cookies_put.is_none() {
@@ -79,7 +82,7 @@ pub(crate) fn with_jar(
     if jar.is_empty() {
         return own.cloned();
     }
-    let own_text = own.map_or("", |own| own.to_str().unwrap_or(""));
+    let own_text = own.map_or("", |own| std::str::from_utf8(own.as_bytes()).unwrap_or(""));
     let name_of = |pair: &str| {
         pair.split_once('=')
             .map_or(pair, |(name, _)| name)

@@ -9,6 +9,7 @@ use http::header::{
 use http::{Method, StatusCode};
 use url::Url;
 
+use crate::auth::Choice;
 use crate::client_config::ClientConfig;
 use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
 use crate::location::Location;
@@ -217,6 +218,10 @@ pub(crate) fn next_request(
         if !keeps_credentials || signed {
             headers.remove(AUTHORIZATION);
         }
+    }
+    if !keeps_credentials {
+        // Nor may a later `send` of this request bring them back.
+        next.options_mut().auth = Choice::Off;
     }
     if let Some(config) = config {
         merge::put_cookies(config, &mut next);

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use http::header::HeaderValue;
+
 use crate::env::EnvProxies;
 use crate::error::{Error, Phase, Result};
 use crate::location::Origin;
 use crate::mounts::{Mounts, Pattern};
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, ProxyKind};
 
 /// Where a URL pattern leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +131,44 @@ pub(crate) struct Via<'a> {
     /// The origin is reached through a tunnel; otherwise the proxy forwards requests.
     pub(crate) tunnels: bool,
 }
+
+impl Via<'_> {
+    /// Tells whether a tunnel is asked for with header fields: by CONNECT.
+    pub(crate) fn asks_with_headers(&self) -> bool {
+        self.tunnels && matches!(self.proxy.kind(), ProxyKind::Http { .. })
+    }
+}
+
+/// The ways through proxies with credentials that requests bring along. A number is never given to two of them.
+#[derive(Default)]
+pub(crate) struct OwnWays {
+    known: Vec<(u32, usize, HeaderValue)>,
+    made: u32,
+}
+
+impl OwnWays {
+    pub(crate) fn number(&mut self, proxy: usize, authorization: &HeaderValue) -> u32 {
+        let same = |(_, number, value): &&(u32, usize, HeaderValue)| {
+            *number == proxy && value == authorization
+        };
+        if let Some((number, ..)) = self.known.iter().find(same) {
+            return *number;
+        }
+        if self.known.len() == MOST_OWN_WAYS {
+            // The connections of the one that is forgotten are asked for no more, and expire.
+            self.known.remove(0);
+        }
+        let number = FIRST_OWN_WAY | (self.made & (FIRST_OWN_WAY - 1));
+        self.made = self.made.wrapping_add(1);
+        self.known.push((number, proxy, authorization.clone()));
+        number
+    }
+}
+
+/// Where such numbers begin: above all proxies', below those that forward.
+const FIRST_OWN_WAY: u32 = 1 << 30;
+/// How many credentials are remembered.
+const MOST_OWN_WAYS: usize = 64;
 
 /// Set in a way's number where the connection ends at the proxy and serves every origin.
 const FORWARDS: u32 = 1 << 31;

@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_takes_linear_time_valid_or_not() {
+    fn res_11_long_text_takes_linear_time_valid_or_not() {
         for byte in [b'a', 0xff] {
             let bytes = vec![byte; 1 << 20];
             let mut text = String::new();

@@ -97,6 +97,39 @@ fn both_forms_have_one_surface() {
     }
 }
 
+/// The test that shows each type, secrets all around it, has a list of them.
+#[test]
+fn no_public_type_is_missing_from_the_test_of_secrets() {
+    let Some(json) = rustdoc_json() else { return };
+    let mut public = Vec::new();
+    for (id, item) in json["index"].as_object().expect("an index") {
+        let (kind, _) = kind(item);
+        if item["crate_id"] != 0 || !["struct", "enum", "union"].contains(&kind) {
+            continue;
+        }
+        let name = item["name"].as_str().expect("a type has a name");
+        let path = json["paths"][id]["path"].as_array();
+        let is_auths = path.is_some_and(|path| path.iter().any(|part| part == "auth"));
+        // The response of a flow has a client's for a namesake.
+        public.push(match (is_auths, name) {
+            (true, "Response") => "auth::Response".to_owned(),
+            _ => name.to_owned(),
+        });
+    }
+    public.sort_unstable();
+    public.dedup();
+
+    let test =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("sync-tests/tests/dual/secrets/every_type.rs");
+    let text = fs::read_to_string(&test).expect("the test is there");
+    let (_, list) = text
+        .split_once("const PUBLIC_TYPES: &[&str] = &[")
+        .expect("the test has a list");
+    let (list, _) = list.split_once("];").expect("the list ends");
+    let listed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(listed, public, "{}", test.display());
+}
+
 #[test]
 fn a_method_of_one_form_alone_is_found() {
     let method = |name: &str, asynchronous: bool| {

@@ -16,11 +16,17 @@ pub(crate) mod form_util;
 #[path = "../../sync-tests/tests/dual/mod.rs"]
 mod dual_tests;
 
+#[path = "asynchronous/auth_flows.rs"]
+mod auth_flows;
+
 #[path = "asynchronous/given_up.rs"]
 mod given_up;
 
 #[path = "asynchronous/only.rs"]
 mod only;
+
+#[path = "asynchronous/proxies.rs"]
+mod proxies;
 
 #[path = "asynchronous/uploads.rs"]
 mod uploads;

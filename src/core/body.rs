@@ -18,6 +18,9 @@ use crate::request::Request;
 /// What is reserved for a body at once, whatever length is announced.
 const FIRST_ROOM: u64 = 64 * 1024;
 
+/// How long the body of a redirect may take to come, so that its connection can be kept.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Where the bytes come from.
 #[derive(Debug)]
 enum Source {
@@ -477,13 +480,17 @@ impl Incoming {
             return Bytes::new();
         }
         let mut whole = Vec::new();
+        let begun = Instant::now();
         loop {
-            match self.raw_piece().await {
-                Ok(Some(piece)) if whole.len() + piece.len() <= most => {
+            let piece = self.raw_piece().await;
+            match piece {
+                Ok(Some(piece))
+                    if whole.len() + piece.len() <= most && begun.elapsed() < DRAIN_PATIENCE =>
+                {
                     whole.extend_from_slice(&piece);
                 }
                 Ok(None) => return whole.into(),
-                // Too long, or broken: what a redirect says besides where to go does not matter.
+                // Too long, too slow, or broken: what a redirect says besides where to go does not matter.
                 Ok(Some(_)) | Err(_) => {
                     self.close();
                     return Bytes::new();

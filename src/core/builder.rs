@@ -174,6 +174,18 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds cookies as [`cookie`](ClientBuilder::cookie) does, from pairs of name and value.
+    pub fn cookies<I, N, V>(self, pairs: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: Into<String>,
+        V: Into<String>,
+    {
+        pairs
+            .into_iter()
+            .fold(self, |builder, (name, value)| builder.cookie(name, value))
+    }
+
     /// Sets the timeouts: a duration for connect, read, write and pool, `None`, or a [`Timeout`]. Default: 5 seconds each.
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.config.timeout = timeout.into();
@@ -409,7 +421,7 @@ impl ClientBuilder {
 
     /// Uses this cookie jar, which may be shared with other clients. Default: an empty one of the client's own.
     #[cfg(feature = "cookies")]
-    pub fn cookies(mut self, jar: Cookies) -> Self {
+    pub fn cookie_jar(mut self, jar: Cookies) -> Self {
         self.config.jar = jar;
         self
     }
@@ -460,6 +472,11 @@ impl ClientBuilder {
         }
         if !self.headers.is_empty() || !self.suppressed.is_empty() {
             self.config.headers = Arc::new(DefaultHeaders::new(&self.headers, &self.suppressed));
+        }
+        if self.config.dial.unix_socket.is_some() && self.config.routes.has_proxies() {
+            return Err(Error::builder(
+                "unix_socket and proxies exclude each other: the socket would be taken for the proxy",
+            ));
         }
         if self.trust_env {
             let proxies = !self.own_proxies && self.plugs.transport.is_none();

@@ -1,10 +1,10 @@
 //! The client: configuration, pool, and where requests begin.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Method;
+use http::header::HeaderValue;
 use url::Url;
 
 use super::builder::ClientBuilder;
@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::merge;
 use crate::params::Params;
 use crate::request::Request;
+use crate::routes::OwnWays;
 
 /// An HTTP client: a pool of connections, and the configuration that its requests share.
 ///
@@ -40,8 +41,7 @@ struct Inner {
     config: Arc<ClientConfig>,
     pool: Pool,
     plugs: Plugs,
-    /// For ways that no other request shares.
-    next_way: AtomicU32,
+    own_ways: Mutex<OwnWays>,
 }
 
 /// A hook given to `on_response`.
@@ -94,7 +94,7 @@ impl Client {
                 config: Arc::new(config),
                 pool,
                 plugs,
-                next_way: AtomicU32::new(FIRST_OWN_WAY),
+                own_ways: Mutex::default(),
             }),
         }
     }
@@ -119,10 +119,14 @@ impl Client {
         &self.inner.plugs.on_response
     }
 
-    /// A number for a way that one request has to itself.
-    pub(crate) fn next_way(&self) -> u32 {
-        // Where it wraps, the connections of the first round are long gone.
-        FIRST_OWN_WAY | self.inner.next_way.fetch_add(1, Ordering::Relaxed) & (FIRST_OWN_WAY - 1)
+    /// The number of the way through a proxy with credentials of a request's own.
+    pub(crate) fn own_way(&self, proxy: usize, authorization: &HeaderValue) -> u32 {
+        let mut ways = self
+            .inner
+            .own_ways
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        ways.number(proxy, authorization)
     }
 
     /// Returns the client's cookie jar: what servers set, and what is put there by hand.
@@ -217,9 +221,6 @@ impl Client {
         self.inner.shut();
     }
 }
-
-/// Where the numbers of such ways begin: above all proxies', below those that forward.
-const FIRST_OWN_WAY: u32 = 1 << 30;
 
 impl Default for Client {
     fn default() -> Self {

@@ -244,10 +244,12 @@ impl Connection {
                 Err(error) => return Err(self.receiving_failed(error, waits)),
             }
         }
-        // A final response may have come in one piece with the interim one.
-        let received = self.exchange.receive(&mut self.received);
-        if let Some(Received::Final(head, reader)) = received.map_err(bad_response)? {
-            return Ok(Sent::Early(Box::new(Received::Final(head, reader))));
+        // More may have come in one piece with the interim response.
+        while let Some(received) = self.exchange.receive(&mut self.received).map_err(in_head)? {
+            match received {
+                Received::Final(..) => return Ok(Sent::Early(Box::new(received))),
+                Received::Informational(head) => heard(trip, &head),
+            }
         }
         self.send_body(request, upload, framing, trip).await
     }
@@ -313,7 +315,7 @@ impl Connection {
             &Addressee {
                 form: target,
                 authority: location.authority(),
-                for_proxy: for_proxy.as_deref().unwrap_or_default(),
+                for_proxy: for_proxy.as_deref(),
             },
             request.version(),
             headers,

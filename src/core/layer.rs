@@ -35,6 +35,10 @@ impl Layer {
         }
     }
 
+    pub(crate) fn is_secured(&self) -> bool {
+        matches!(self, Layer::Tls(_))
+    }
+
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
         match self {
             Layer::Socket(socket) => socket.peer_addr(),

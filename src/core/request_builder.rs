@@ -29,6 +29,8 @@ pub struct RequestBuilder {
     request: Result<Request>,
     params: Params,
     cookies: Vec<(String, String)>,
+    /// The `content-type` is that of the body's form; one given by hand takes its place.
+    guessed_type: bool,
 }
 
 impl RequestBuilder {
@@ -38,6 +40,7 @@ impl RequestBuilder {
             request,
             params: Params::default(),
             cookies: Vec::new(),
+            guessed_type: false,
         }
     }
 
@@ -49,11 +52,20 @@ impl RequestBuilder {
         HeaderValue: TryFrom<V>,
         <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
     {
-        self.change(|request| {
+        let guessed = self.guessed_type;
+        let mut given = false;
+        let mut builder = self.change(|request| {
             let (name, value) = Request::parse_header(name, value)?;
-            request.request_headers_mut().own_mut().append(name, value);
+            given = name == CONTENT_TYPE;
+            let own = request.request_headers_mut().own_mut();
+            match given && guessed {
+                true => own.insert(name, value).is_some(),
+                false => own.append(name, value),
+            };
             Ok(())
-        })
+        });
+        builder.guessed_type &= !given;
+        builder
     }
 
     /// Sets headers from pairs or a `HeaderMap`, replacing what was given here before by the same names.
@@ -134,29 +146,44 @@ impl RequestBuilder {
     /// Sets the body to JSON, and its `content-type` if none is set.
     #[cfg(feature = "json")]
     pub fn json(self, value: impl Serialize) -> Self {
-        self.change(|request| {
-            let bytes = crate::json::to_vec(&value).map_err(|error| {
+        match crate::json::to_vec(&value) {
+            Ok(bytes) => self.content(bytes, "application/json"),
+            Err(error) => self.fail(
                 Error::builder(format!("the value does not serialize as JSON: {error}"))
-                    .with_source(error)
-            })?;
-            set_content(request, bytes, "application/json");
-            Ok(())
-        })
+                    .with_source(error),
+            ),
+        }
     }
 
     /// Sets the body to a form (`application/x-www-form-urlencoded`), and its `content-type` if none is set.
     pub fn form(self, fields: impl Serialize) -> Self {
-        self.change(|request| {
-            let fields = Params::from_serialize(&fields).map_err(|error| {
-                Error::builder(format!("bad form fields: {error}")).with_source(error)
-            })?;
-            set_content(
-                request,
+        match Params::from_serialize(&fields) {
+            Ok(fields) => self.content(
                 fields.encode_form().into_bytes(),
                 "application/x-www-form-urlencoded",
-            );
+            ),
+            Err(error) => {
+                self.fail(Error::builder(format!("bad form fields: {error}")).with_source(error))
+            }
+        }
+    }
+
+    /// Sets the body, and its type unless one was given by hand.
+    fn content(self, bytes: Vec<u8>, content_type: &'static str) -> Self {
+        let mut guessed = self.guessed_type;
+        let mut builder = self.change(|request| {
+            guessed |= !request.request_headers().contains(&CONTENT_TYPE);
+            if guessed {
+                request
+                    .request_headers_mut()
+                    .own_mut()
+                    .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            }
+            request.set_body(bytes.into());
             Ok(())
-        })
+        });
+        builder.guessed_type = guessed;
+        builder
     }
 
     /// Authenticates this request, whatever the client says: a pair of user name and password, or an [`Auth`](crate::Auth).
@@ -292,6 +319,7 @@ impl RequestBuilder {
             request: Ok(request),
             params: self.params.clone(),
             cookies: self.cookies.clone(),
+            guessed_type: self.guessed_type,
         })
     }
 
@@ -323,16 +351,6 @@ impl RequestBuilder {
         let (client, request) = self.build_split();
         client.start(request?).await
     }
-}
-
-fn set_content(request: &mut Request, bytes: Vec<u8>, content_type: &'static str) {
-    if !request.request_headers().contains(&CONTENT_TYPE) {
-        request
-            .request_headers_mut()
-            .own_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    }
-    request.set_body(bytes.into());
 }
 
 impl fmt::Debug for RequestBuilder {

@@ -57,7 +57,7 @@ pub(crate) struct Trip<'a> {
     pub(crate) way: Way<'a>,
     pub(crate) waits: &'a Waits,
     pub(crate) trace: Option<&'a Arc<Trace>>,
-    /// `proxy-authorization` of the user's own, for a tunnel.
+    /// `proxy-authorization` of the user's own.
     pub(crate) authorization: Option<&'a HeaderValue>,
 }
 
@@ -84,7 +84,7 @@ impl Client {
             trace: Trace::begin(&config.on_event, &request, started),
         };
         if let Err(error) = request.prepare() {
-            return Err(error.with_request(request));
+            return Err(call.failed(error.with_request(request)));
         }
         if self.has_no_auth_for(&request) {
             return self.follow(request, &mut call).await;
@@ -93,7 +93,7 @@ impl Client {
         match auth {
             Ok(None) => self.follow(request, &mut call).await,
             Ok(Some(auth)) => self.authenticate(auth, request, &mut call).await,
-            Err(error) => Err(error.with_request(request)),
+            Err(error) => Err(call.failed(error.with_request(request))),
         }
     }
 
@@ -213,10 +213,6 @@ impl Client {
     ) -> Result<(Lease, ResponseHead, BodyReader)> {
         let waits = &call.waits;
         let routes = &self.config().routes;
-        let authorization = match routes.has_proxies() {
-            true => take_proxy_authorization(request, target, routes),
-            false => None,
-        };
         let length = request.body().content_length();
         let framing = request_framing(
             request.method(),
@@ -239,7 +235,10 @@ impl Client {
             },
             waits,
             trace: call.trace.as_ref(),
-            authorization: authorization.as_ref(),
+            authorization: match target {
+                Some(Target::Proxy(_)) => request.request_headers().get(&PROXY_AUTHORIZATION),
+                _ => None,
+            },
         };
         let mut lease = self.acquire(&trip).await?;
         if let Some(connection) = lease.connection() {
@@ -268,9 +267,12 @@ impl Client {
         let now = Instant::now();
         let waits = trip.waits;
         let mut destination = trip.way.destination();
-        if trip.authorization.is_some() {
-            // A tunnel that one request's own credentials opened serves no other request.
-            destination.way = self.next_way();
+        if let Some(authorization) = trip.authorization
+            && let Some(via) = trip.way.via
+            && via.asks_with_headers()
+        {
+            // A tunnel serves requests with the credentials that it was opened with, and no others.
+            destination.way = self.own_way(via.number, authorization);
         }
         let acquired = self
             .pool()
@@ -402,24 +404,6 @@ fn failed(trace: Option<&Arc<Trace>>, error: Error) -> Error {
         trace.tell(Instant::now(), EventKind::Failed { error: &error });
     }
     error
-}
-
-/// Takes `proxy-authorization` off a request that goes to its server, through a tunnel or not; the proxy that opens
-/// a tunnel is to see it instead (S19).
-fn take_proxy_authorization(
-    request: &mut Request,
-    target: Option<Target>,
-    routes: &crate::routes::Routes,
-) -> Option<HeaderValue> {
-    let secure = request.location().origin().secure;
-    let tunnels = match target {
-        Some(Target::Proxy(number)) if !routes.proxy(number).tunnels(secure) => return None,
-        Some(Target::Proxy(_)) => true,
-        _ => false,
-    };
-    let value = request.request_headers().get(&PROXY_AUTHORIZATION)?.clone();
-    request.request_headers_mut().suppress(PROXY_AUTHORIZATION);
-    tunnels.then_some(value)
 }
 
 /// Tells whether a request that failed on a reused connection may be sent once more on a fresh one: nothing of a response was

@@ -34,7 +34,8 @@ impl Stream {
         match &mut self.tls {
             None => {
                 let sent = self.io.try_write(bytes);
-                self.sent |= sent.is_ok();
+                // Of what a session with a proxy refuses, a part may be gone.
+                self.sent |= sent.is_ok() || self.io.is_secured();
                 sent
             }
             Some(tls) => {

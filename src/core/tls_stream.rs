@@ -71,7 +71,8 @@ impl TlsSession {
         if self.start < self.end || self.has_plaintext() {
             return false;
         }
-        if io.is_silent() {
+        // A socket is peeked at; what a session beneath has to say is taken, and fed to this one.
+        if !io.is_secured() && io.is_silent() {
             return true;
         }
         loop {

@@ -76,7 +76,7 @@ fn connect_head(trip: &Trip<'_>, proxy: &Proxy) -> Vec<u8> {
         &Addressee {
             form: TargetForm::Authority(&authority),
             authority: &authority,
-            for_proxy: &[],
+            for_proxy: None,
         },
         Version::HTTP_11,
         &headers,

@@ -9,7 +9,7 @@ use http::Version;
 use http::header::CONNECTION;
 
 use super::connection::Connection;
-use super::http11::Waits;
+use super::http11::{Waits, heard};
 use super::send::Trip;
 use super::{dual, rt};
 use crate::body::{ByteStream, Kind, ReadSource};
@@ -69,6 +69,7 @@ struct Sending<'a> {
     /// The peer has closed its side: nothing more is to be heard.
     deaf: bool,
     counter: Option<&'a Counter>,
+    trip: &'a Trip<'a>,
 }
 
 /// Whether sending goes on.
@@ -94,6 +95,7 @@ impl Connection {
             early: None,
             deaf: false,
             counter: request.options().on_upload.as_deref(),
+            trip,
         };
         let mut next = Next::GoOn;
         match upload {
@@ -109,6 +111,13 @@ impl Connection {
                     next = self.push_outgoing(&mut progress, waits).await?;
                 }
                 while matches!(next, Next::GoOn) {
+                    // While the source takes its time, the peer has all there was so far.
+                    if !from_file {
+                        next = self.flush(&mut progress, waits).await?;
+                        if let Next::Stop = next {
+                            break;
+                        }
+                    }
                     let piece = reader.next(waits.total).await;
                     let piece = piece.map_err(|error| waits.source_failed(error))?;
                     if piece.is_empty() {
@@ -128,6 +137,10 @@ impl Connection {
             Upload::Stream(stream) => {
                 next = self.push_outgoing(&mut progress, waits).await?;
                 while matches!(next, Next::GoOn) {
+                    next = self.flush(&mut progress, waits).await?;
+                    if let Next::Stop = next {
+                        break;
+                    }
                     let io = (!progress.deaf).then(|| self.stream.io());
                     let item = rt::next_item(stream, io, waits.total).await;
                     match item.map_err(|error| waits.source_failed(error))? {
@@ -325,9 +338,12 @@ impl Connection {
                 .receive(&mut self.received)
                 .map_err(super::http11::bad_response)?
             {
-                if let Received::Final(..) = received {
-                    progress.early = Some(Box::new(received));
-                    return Ok(true);
+                match received {
+                    Received::Final(..) => {
+                        progress.early = Some(Box::new(received));
+                        return Ok(true);
+                    }
+                    Received::Informational(head) => heard(progress.trip, &head),
                 }
                 continue;
             }

@@ -124,7 +124,7 @@ fn unknown_codings_pass_the_body_through() {
 }
 
 #[test]
-fn more_than_five_codings_over_all_fields_are_refused() {
+fn res_01_more_than_five_codings_over_all_fields_are_refused() {
     let long = ["gzip"; 2000].join(",");
     let table: &[&[&str]] = &[
         &["gzip, gzip, gzip, gzip, gzip, gzip"],
@@ -339,7 +339,7 @@ fn zstd_zeros(window_descriptor: u8, blocks: usize) -> Vec<u8> {
 }
 
 #[test]
-fn zstd_windows_above_8_mib_are_refused_from_the_header() {
+fn res_05_zstd_windows_above_8_mib_are_refused_from_the_header() {
     let log = |log: u8| (log - 10) << 3;
     for descriptor in [log(17), log(23)] {
         let content = decode("zstd", &zstd_zeros(descriptor, 2)).unwrap();
@@ -406,7 +406,7 @@ fn zstd_frames_that_break_the_format_are_refused() {
 }
 
 #[test]
-fn large_window_brotli_is_refused() {
+fn res_05_large_window_brotli_is_refused() {
     for bits in [10u8, 25, 30, 62] {
         assert!(
             decode("br", &[0x11, bits, 0xff, 0xff, 0xff, 0xff]).is_err(),
@@ -416,7 +416,7 @@ fn large_window_brotli_is_refused() {
 }
 
 #[test]
-fn a_bomb_comes_out_in_small_pieces() {
+fn res_02_a_bomb_comes_out_in_small_pieces() {
     const SIZE: usize = 4 << 20;
     let zeros = vec![0; SIZE];
     let table = [

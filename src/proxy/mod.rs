@@ -50,6 +50,7 @@ pub struct Proxy {
 
 /// Which requests an HTTP proxy forwards, and which go through a tunnel.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
 pub enum ProxyMode {
     /// `http` requests are forwarded, `https` requests go through a tunnel.
     #[default]
@@ -202,7 +203,18 @@ impl Proxy {
     pub(crate) fn check(&self) -> Result<()> {
         let inner = &*self.inner;
         if !matches!(inner.kind, ProxyKind::Socks { .. }) {
-            return Ok(());
+            // RFC 7617 section 2.
+            return match &inner.credentials {
+                Some(Credentials { user, password })
+                    if user.contains(&b':')
+                        || user.iter().chain(password).any(u8::is_ascii_control) =>
+                {
+                    Err(Error::builder(
+                        "a proxy's user may hold no colon, and neither user nor password a control character",
+                    ))
+                }
+                _ => Ok(()),
+            };
         }
         if inner.mode == ProxyMode::ForwardOnly {
             return Err(Error::builder(

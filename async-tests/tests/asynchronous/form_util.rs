@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -146,6 +147,19 @@ pub(crate) struct Answering<F>(pub(crate) F);
 impl<F: Fn(Request) -> Result<Response> + Send + Sync> Transport for Answering<F> {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
         Box::pin(std::future::ready((self.0)(request)))
+    }
+}
+
+/// The same, counting how often it is closed.
+pub(crate) struct Closing<F>(pub(crate) F, pub(crate) Arc<AtomicUsize>);
+
+impl<F: Fn(Request) -> Result<Response> + Send + Sync> Transport for Closing<F> {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        Box::pin(std::future::ready((self.0)(request)))
+    }
+
+    fn close(&self) {
+        self.1.fetch_add(1, Ordering::SeqCst);
     }
 }
 

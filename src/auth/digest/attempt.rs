@@ -12,8 +12,10 @@ use crate::auth::Response;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::request::Request;
 
-/// How often a 401 is answered for one call.
+/// How often a 401 is answered in one place.
 const MAX_ANSWERS: usize = 2;
+/// To how many other places of its origin a call's redirects are followed with new signatures.
+const MAX_MOVES: usize = 20;
 
 /// The state of a call between its requests.
 pub(super) struct Attempt<'a> {
@@ -25,6 +27,7 @@ pub(super) struct Attempt<'a> {
     /// The nonces that this call has signed with; the last one's signature is on the request sent last.
     used: Vec<Box<[u8]>>,
     answers: usize,
+    moves: usize,
 }
 
 /// What tells one request from another that took its place by a redirect.
@@ -55,6 +58,7 @@ impl<'a> Attempt<'a> {
             sent: Identity::of(request),
             used: Vec::new(),
             answers: 0,
+            moves: 0,
         };
         // These credentials take the place of others (S12).
         if request.headers().contains_key(AUTHORIZATION) {
@@ -89,7 +93,13 @@ impl<'a> Attempt<'a> {
         let Some(challenge) = Challenge::strongest(response.headers()).map_err(in_context)? else {
             return Ok(None);
         };
-        let moved = self.sent != Identity::of(answered);
+        // A redirect takes the signature off, even one that leads back to the same place.
+        let bare = !self.used.is_empty() && !answered.headers().contains_key(AUTHORIZATION);
+        let moved = bare || self.sent != Identity::of(answered);
+        if moved {
+            self.answers = 0;
+            self.moves += 1;
+        }
         if !self.is_worth_an_answer(&challenge, moved) {
             if let Some(refused) = self.used.last() {
                 let origin = response.url().origin();
@@ -120,7 +130,7 @@ impl<'a> Attempt<'a> {
     ///
     /// `moved`: a redirect led to another request than the one sent.
     fn is_worth_an_answer(&self, challenge: &Challenge, moved: bool) -> bool {
-        if self.answers >= MAX_ANSWERS {
+        if self.answers >= MAX_ANSWERS || self.moves > MAX_MOVES {
             return false;
         }
         // Not signed at all, or for another request: whether the credentials are right is not said yet.

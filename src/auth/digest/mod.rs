@@ -16,7 +16,7 @@ mod flows;
 mod vectors;
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::answer::Credentials;
 use self::attempt::Attempt;
@@ -34,7 +34,7 @@ use crate::request::Request;
 /// that no more than the nonce was too old; so a request is sent three times at most.
 ///
 /// A challenge from another origin, behind a redirect, is not answered, but for that of `https` behind `http` on one
-/// host and the default ports. Challenges are remembered for 64 origins. A clone remembers none of them.
+/// host and the default ports. Challenges are remembered for 64 origins, by all clones together.
 ///
 /// # Errors
 /// The request fails with `BodyNotReplayable` where a 401 is to be answered and the body is a reader or stream, with
@@ -47,10 +47,11 @@ use crate::request::Request;
 /// let auth = DigestAuth::new("user", "pass");
 /// assert!(!format!("{auth:?}").contains("pass"));
 /// ```
+#[derive(Clone)]
 pub struct DigestAuth {
     credentials: Credentials,
     cnonce: Option<Box<str>>,
-    sessions: Mutex<Sessions>,
+    sessions: Arc<Mutex<Sessions>>,
 }
 
 impl DigestAuth {
@@ -62,7 +63,7 @@ impl DigestAuth {
                 password: password.into().into(),
             },
             cnonce: None,
-            sessions: Mutex::default(),
+            sessions: Arc::default(),
         }
     }
 
@@ -110,16 +111,6 @@ impl Auth for DigestAuth {
                 }
             }
         })
-    }
-}
-
-impl Clone for DigestAuth {
-    fn clone(&self) -> Self {
-        DigestAuth {
-            credentials: self.credentials.clone(),
-            cnonce: self.cnonce.clone(),
-            sessions: Mutex::default(),
-        }
     }
 }
 

@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_and_leading_zeros_share_one_allowance_for_the_whole_body() {
+    fn res_10_extensions_and_leading_zeros_share_one_allowance_for_the_whole_body() {
         let limits = H1Limits {
             chunk_extension_bytes: 6,
             ..H1Limits::default()

@@ -12,7 +12,7 @@ use super::state::CloseReason;
 use super::{BodyReader, Exchange, H1Error, H1ErrorClass, H1Limits, Received, Step};
 
 #[test]
-fn each_row_of_the_corpus_ends_as_expected_however_it_is_cut() {
+fn mis_06_each_row_of_the_corpus_ends_as_expected_however_it_is_cut() {
     let corpus: Value = serde_json::from_str(CORPUS).expect("the corpus is JSON");
     let rows: Vec<Row> = corpus["cases"]
         .as_array()

@@ -1,6 +1,6 @@
 //! Writes the head of a request (RFC 9112 sections 3, 5 and 6).
 
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::{Method, Version};
 
 use crate::headers::{RequestHeaders, has_token};
@@ -126,8 +126,9 @@ pub(crate) struct Addressee<'a> {
     pub(crate) form: TargetForm<'a>,
     /// For the `host` field, where the request has none of its own.
     pub(crate) authority: &'a str,
-    /// Field lines for the proxy that the request goes to.
-    pub(crate) for_proxy: &'a [u8],
+    /// Field lines for the proxy that is to forward the request; `None`: it goes to its server, which sees nothing that
+    /// is meant for proxies.
+    pub(crate) for_proxy: Option<&'a [u8]>,
 }
 
 /// Writes a whole head, Host first, then the field lines for a proxy, then the request's fields in their order, with the framing field before `content-type`, or at the end.
@@ -154,11 +155,19 @@ pub(crate) fn write_head(
         None => out.extend_from_slice(to.authority.as_bytes()),
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(to.for_proxy);
+    let hidden = match to.for_proxy {
+        Some(lines) => {
+            out.extend_from_slice(lines);
+            None
+        }
+        None => headers
+            .contains(&PROXY_AUTHORIZATION)
+            .then_some(&PROXY_AUTHORIZATION),
+    };
     if framing == RequestFraming::Length(0) {
         out.extend_from_slice(b"Content-Length: 0\r\n");
     }
-    headers.write(out, &mut |out| match framing {
+    headers.write(out, hidden, &mut |out| match framing {
         RequestFraming::Absent | RequestFraming::Length(0) => {}
         RequestFraming::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
@@ -319,7 +328,7 @@ mod tests {
                 &Addressee {
                     form: target,
                     authority: "h.test:81",
-                    for_proxy: b"",
+                    for_proxy: None,
                 },
                 Version::HTTP_11,
                 &headers(&[("x-a", "b")]),

@@ -53,7 +53,7 @@ fn an_environment_error_names_variable_and_file_and_is_not_kept() {
 }
 
 #[test]
-fn session_secrets_are_logged_only_under_trust_env() {
+fn tls_15_session_secrets_are_logged_only_under_trust_env() {
     let pki = Pki::new();
     for trust_env in [true, false] {
         let dir = TempDir::new();

@@ -17,6 +17,7 @@ use super::*;
 use pki::{Leaf, Pki, TempDir};
 
 mod environment;
+mod hostile;
 mod identity;
 mod pki;
 mod session;

@@ -220,7 +220,7 @@ fn a_revoked_leaf_is_refused_and_an_uncovered_one_too() {
 }
 
 #[test]
-fn a_bad_revocation_list_or_root_is_named_by_its_place() {
+fn tls_08_a_bad_revocation_list_or_root_is_named_by_its_place() {
     let pki = Pki::new();
     let good = || CertificateRevocationList::from_der(pki.crl(None).der());
     let root = || Certificate::from_pem(pki.root.pem());

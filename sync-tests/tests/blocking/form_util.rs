@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -129,6 +130,19 @@ pub(crate) struct Answering<F>(pub(crate) F);
 impl<F: Fn(Request) -> Result<Response> + Send + Sync> Transport for Answering<F> {
     fn send(&self, request: Request) -> Result<Response> {
         (self.0)(request)
+    }
+}
+
+/// The same, counting how often it is closed.
+pub(crate) struct Closing<F>(pub(crate) F, pub(crate) Arc<AtomicUsize>);
+
+impl<F: Fn(Request) -> Result<Response> + Send + Sync> Transport for Closing<F> {
+    fn send(&self, request: Request) -> Result<Response> {
+        (self.0)(request)
+    }
+
+    fn close(&self) {
+        self.1.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -11,9 +11,10 @@ use super::form::{Client, ClientBuilder};
 use super::{dual, form_util};
 
 /// The hosts that the cases name.
-pub(crate) const HOSTS: [&str; 12] = [
+pub(crate) const HOSTS: [&str; 13] = [
     "example.org",
     "www.example.org",
+    "api.example.org",
     "example.com",
     "www.example.com",
     "api.example.com",
@@ -53,6 +54,17 @@ pub(crate) fn client_to(server: &Server) -> Client {
 /// Shortens milliseconds.
 pub(crate) const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
+}
+
+/// The resident memory of this process.
+pub(crate) fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kib << 10
 }
 
 /// Returns a loopback address that refuses connections.

@@ -214,7 +214,7 @@ async fn expect_continue_waits_for_leave() {
 
 #[dual]
 #[form_test]
-async fn expect_continue_refused_sends_no_body() {
+async fn poo_05_expect_continue_refused_sends_no_body() {
     let server = Server::wire(|wire| {
         wire.read_head()?.unwrap();
         wire.send("HTTP/1.1 417 Expectation Failed\r\ncontent-length: 2\r\n\r\nno")?;

@@ -57,7 +57,7 @@ async fn limits_are_set_by_name() {
 
 #[dual]
 #[form_test]
-async fn endless_heads_and_interim_responses_end_in_a_limit() {
+async fn res_08_endless_heads_and_interim_responses_end_in_a_limit() {
     let server = Server::wire(|wire| {
         let head = wire.read_head()?.unwrap();
         let endless: &[u8] = match head.target.as_str() {

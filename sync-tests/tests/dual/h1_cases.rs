@@ -2,8 +2,9 @@
 
 use dimorph::{ErrorKind, Method, Timeout};
 use serde_json::Value;
-use sync_tests::cases::{base64, h1_responses, text};
+use sync_tests::cases::{base64, bytes_of, h1_responses, text};
 use sync_tests::replay::Replay;
+use sync_tests::wire::find;
 
 use super::common::{builder, ms, name};
 use super::form::Client;
@@ -12,18 +13,14 @@ use super::{dual, form_test, form_util};
 /// Status and body, or the error.
 type Outcome = Result<(u16, Vec<u8>), dimorph::Error>;
 
-#[dual]
-#[form_test]
-async fn every_response_of_the_corpus_gets_its_verdict() {
-    let (deferred, rows): (Vec<Value>, Vec<Value>) = h1_responses()
-        .into_iter()
-        .partition(|row| row["via_connect_proxy"] == true);
-    let deferred: Vec<&str> = deferred.iter().map(|row| text(row, "name")).collect();
-    report(&format!("deferred until there are proxies: {deferred:?}"));
-    assert_eq!((rows.len(), deferred.len()), (177, 9));
+/// The rows whose bytes answer a request, or a CONNECT.
+fn rows(via_proxy: bool) -> Vec<Value> {
+    let mut rows = h1_responses();
+    rows.retain(|row| row["via_connect_proxy"] == via_proxy);
+    rows
+}
 
-    let count = rows.len();
-    let outcomes = form_util::concurrently(24, rows, run).await;
+fn assert_no_faults(count: usize, outcomes: Vec<Vec<String>>) {
     let failures: Vec<String> = outcomes.into_iter().flatten().collect();
     assert!(
         failures.is_empty(),
@@ -33,12 +30,94 @@ async fn every_response_of_the_corpus_gets_its_verdict() {
     );
 }
 
-#[allow(
-    clippy::print_stdout,
-    reason = "what is deferred is said, not skipped in silence"
-)]
-fn report(line: &str) {
-    println!("{line}");
+#[dual]
+#[form_test]
+async fn every_response_of_the_corpus_gets_its_verdict() {
+    let rows = rows(false);
+    assert_eq!(rows.len(), 177);
+    let outcomes = form_util::concurrently(24, rows, run).await;
+    assert_no_faults(177, outcomes);
+}
+
+#[dual]
+#[form_test]
+async fn every_answer_of_the_corpus_to_connect_gets_its_verdict() {
+    let rows = rows(true);
+    assert_eq!(rows.len(), 9);
+    let outcomes = form_util::concurrently(9, rows, run_connect).await;
+    assert_no_faults(9, outcomes);
+}
+
+/// Runs one row whose bytes are a proxy's answer to CONNECT; returns its faults. There is no TLS server behind the proxy, so the
+/// request always fails; the next one, which the proxy forwards, must not meet anything of it.
+#[dual]
+async fn run_connect(row: Value) -> Vec<String> {
+    let replay = Replay::start(&row);
+    let case = text(&row, "name");
+    let limit = ms(row["client_timeout_ms"].as_u64().unwrap());
+    let client = builder().proxy(replay.server.url("")).timeout(limit);
+    let client = client.build().unwrap();
+    let https = format!("https://{case}.test/");
+    let first = exchange(&client, Method::GET, &https, Vec::new()).await;
+    let stats = client.pool_stats();
+    let gap = row["gap_ms_before_second"].as_u64().unwrap();
+    if gap > 0 {
+        form_util::sleep(ms(gap)).await;
+    }
+    let forwarded = format!("http://{case}.test/");
+    let second = exchange(&client, Method::GET, &forwarded, Vec::new()).await;
+    let third = exchange(&client, Method::GET, &https, Vec::new()).await;
+
+    let mut faults = Vec::new();
+    let mut fault = |what: String| faults.push(format!("{case}: {what}"));
+    let sent = replay.server.received().remove(0);
+    let end = find(&sent, b"\r\n\r\n").map_or(0, |at| at + 4);
+    let (head, beyond) = sent.split_at(end);
+    if !head.starts_with(format!("CONNECT {case}.test:443 HTTP/1.1\r\n").as_bytes()) {
+        fault(format!("sent {:?}", String::from_utf8_lossy(head)));
+    }
+    // A ClientHello begins with a record of type 22, of version 3.1 or 3.3 (RFC 8446 section 5.1).
+    let tunnel = beyond.starts_with(&[22, 3]);
+    let expected = &row["expected"]["tunnel"];
+    if *expected != tunnel && !expected.is_null() {
+        fault(format!("tunnel: {tunnel}, expected {expected}"));
+    }
+    if !tunnel && !beyond.is_empty() {
+        fault(format!("{} bytes behind CONNECT", beyond.len()));
+    }
+    let status = String::from_utf8_lossy(&bytes_of(&row))
+        .get(9..12)
+        .and_then(|s| s.parse().ok());
+    match &first {
+        Ok(_) => fault(format!("answered: {}", show(&first))),
+        Err(e) if *expected == false && status.is_some_and(|status: u16| status >= 300) => {
+            if e.kind() != ErrorKind::ProxyError || e.status().map(|s| s.as_u16()) != status {
+                fault(format!("not the proxy's refusal: {}", show(&first)));
+            }
+        }
+        Err(e) => {
+            use ErrorKind::*;
+            if !matches!(
+                e.kind(),
+                RemoteProtocolError | ConnectError | ConnectTimeout
+            ) {
+                fault(format!("the error is {}", show(&first)));
+            }
+        }
+    }
+    if stats.connections != 0 {
+        fault(format!("a connection is kept: {stats:?}"));
+    }
+    if !matches!(&second, Ok((200, body)) if body == b"SECOND") {
+        fault(format!("second request: {}", show(&second)));
+    }
+    if third.is_ok() {
+        fault(format!("third request: {}", show(&third)));
+    }
+    if row["reuse_connection"] == false && replay.reused() && !tunnel {
+        fault("the connection was used again".to_owned());
+    }
+    faults
 }
 
 /// Runs one row; returns its faults.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use sync_tests::Server;
 
-use super::common::client;
+use super::common::{client, resident};
 use super::{dual, form_test};
 
 const TARGET: &str = "DIMORPH_TESTS_MEMORY_TARGET";
@@ -30,17 +30,6 @@ fn chunked() -> Server {
         }
         Ok(())
     })
-}
-
-/// The resident memory of this process.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib << 10
 }
 
 #[dual]

@@ -6,20 +6,33 @@
 
 pub(crate) use crate::{dual, form, form_test, form_util};
 
+mod auth;
 mod body;
 mod client;
 mod common;
+mod cookies;
 mod early_responses;
 mod edges;
 mod errors;
 mod faults;
 mod h1_cases;
 mod half_read;
+mod hooks;
 mod httpx_cases;
 mod memory;
 mod merging;
+mod mounts;
+mod multipart;
 mod pool;
+mod proxies;
+mod proxy_answers;
+mod proxy_credentials;
+mod proxy_faults;
+mod proxy_socks;
 mod real_peers;
+mod real_peers_auth;
+mod real_peers_proxy;
+mod recorders;
 mod redirect;
 mod responses;
 mod secrets;
@@ -30,3 +43,4 @@ mod tls;
 mod tls_ends;
 mod transports;
 mod upgrades;
+mod urls;

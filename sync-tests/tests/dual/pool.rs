@@ -245,7 +245,7 @@ async fn hosts_do_not_share_connections() {
 
 #[dual]
 #[form_test]
-async fn bytes_after_a_response_never_answer_the_next_request() {
+async fn poo_01_bytes_after_a_response_never_answer_the_next_request() {
     let server = Server::wire(|wire| {
         while wire.read_head()?.is_some() {
             wire.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngoodHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil")?;
@@ -288,7 +288,7 @@ fn closes_on_the_second(ledger: &Ledger) -> Server {
 
 #[dual]
 #[form_test]
-async fn a_stale_connection_costs_one_retry_of_what_may_be_repeated() {
+async fn poo_04_a_stale_connection_costs_one_retry_of_what_may_be_repeated() {
     use ErrorKind::{ReadError, RemoteProtocolError, WriteError};
 
     for method in [

@@ -20,7 +20,7 @@ fn countdown(request: &Received) -> Reply {
 
 #[dual]
 #[form_test]
-async fn twenty_redirects_are_followed_and_no_more() {
+async fn red_16_twenty_redirects_are_followed_and_no_more() {
     let server = Server::http(countdown);
     let client = client();
     let response = client.get(server.url("/20")).send().await.unwrap();
@@ -44,7 +44,7 @@ async fn twenty_redirects_are_followed_and_no_more() {
 
 #[dual]
 #[form_test]
-async fn redirects_are_limited_or_off_for_a_client_or_a_call() {
+async fn red_17_redirects_are_limited_or_off_for_a_client_or_a_call() {
     let server = Server::http(countdown);
     let url = server.url("/3");
     let limited = builder_to(&server).max_redirects(2).build().unwrap();
@@ -239,7 +239,7 @@ async fn bodies_are_repeated_where_they_can_be() {
 
 #[dual]
 #[form_test]
-async fn a_changed_method_drops_the_body_and_its_fields() {
+async fn red_12_a_changed_method_drops_the_body_and_its_fields() {
     let server = Server::http(|request| match request.target.as_str() {
         "/end" => Reply::ok("end"),
         status => Reply::redirect(status[1..].parse().unwrap(), "/end"),
@@ -297,7 +297,7 @@ async fn a_fragment_is_inherited() {
 
 #[dual]
 #[form_test]
-async fn a_location_that_cannot_be_followed_is_an_error_and_none_is_no_redirect() {
+async fn red_13_a_location_that_cannot_be_followed_is_an_error_and_none_is_no_redirect() {
     let server = Server::http(|request| match request.target.as_str() {
         "/mail" => Reply::redirect(302, "mailto:someone@example.org"),
         "/file" => Reply::redirect(302, "file:///etc/passwd"),
@@ -341,7 +341,7 @@ async fn a_redirect_may_change_to_https_and_back_on_one_client() {
 
 #[dual]
 #[form_test]
-async fn a_large_body_of_a_redirect_is_not_waited_for() {
+async fn red_19_a_large_body_of_a_redirect_is_not_waited_for() {
     let server = Server::wire(|wire| {
         while let Some(head) = wire.read_head()? {
             if head.target == "/end" {

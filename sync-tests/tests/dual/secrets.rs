@@ -1,5 +1,7 @@
 //! What no `Debug` and no error shows.
 
+mod every_type;
+
 use std::error::Error as _;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};

@@ -263,7 +263,7 @@ async fn codings_may_be_chained_concatenated_and_truncated() {
 
 #[dual]
 #[form_test]
-async fn a_bomb_comes_in_bounded_slices_and_can_be_limited() {
+async fn res_02_a_bomb_comes_in_bounded_slices_and_can_be_limited() {
     let bomb = gzip(&vec![0; 64 << 20]);
     assert!(bomb.len() < 70_000);
     let server = Server::http(move |_| Reply::ok(bomb.clone()).header("content-encoding", "gzip"));

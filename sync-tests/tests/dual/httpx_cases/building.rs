@@ -13,6 +13,7 @@ use sync_tests::{Reply, Server};
 use super::super::common::{HOSTS, builder, name};
 use super::super::form::{Client, ClientBuilder, RequestBuilder};
 use super::super::{dual, form_util};
+use super::auth::user_and_password;
 use super::{AGENT, Verdict, area};
 
 area!(a_base_url_is_prepended, "base_url", base_url);
@@ -102,6 +103,9 @@ fn client_options(mut builder: ClientBuilder, options: &Value) -> ClientBuilder 
     if let Some(given) = options.get("headers") {
         builder = builder.headers(pairs(given));
     }
+    for (name, value) in pairs(&options["cookies"]) {
+        builder = builder.cookie(name, value);
+    }
     builder
 }
 
@@ -111,8 +115,14 @@ pub(super) fn request_options(mut request: RequestBuilder, options: &Value) -> R
             request = request.header(name, value);
         }
     }
+    if let Some(auth) = user_and_password(&options["auth"]) {
+        request = request.auth(auth);
+    }
     if let Some(given) = options.get("params") {
         request = request.params(params(given));
+    }
+    for (name, value) in pairs(&options["cookies"]) {
+        request = request.cookie(name, value);
     }
     match options.get("content") {
         Some(Value::String(text)) => request = request.body(text.clone()),
@@ -145,7 +155,7 @@ pub(super) fn request_options(mut request: RequestBuilder, options: &Value) -> R
 
 /// Builds and sends; the verdict is on the built URL and on the head that the server saw.
 #[dual]
-async fn request(row: Value) -> Verdict {
+pub(super) async fn request(row: Value) -> Verdict {
     let input = &row["input"];
     let server = Server::answering(sniff(), |_| Reply::ok("ok"));
     let mut builder = client_options(builder(), &input["client"]);

@@ -4,7 +4,11 @@
 use serde_json::Value;
 use sync_tests::cases::{httpx, text};
 
+mod auth;
 mod building;
+mod cookies;
+mod multipart;
+mod proxies;
 mod redirects;
 mod responses;
 mod tables;

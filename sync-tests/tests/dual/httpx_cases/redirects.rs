@@ -11,6 +11,7 @@ use sync_tests::{Received, Reply, Server};
 use super::super::common::{builder_to, name};
 use super::super::dual;
 use super::super::form::Response;
+use super::auth::hide_userinfo;
 use super::building::{normal, request_options};
 use super::{Verdict, area};
 
@@ -58,7 +59,7 @@ fn result(response: &Response) -> Value {
 }
 
 #[dual]
-async fn follow(row: Value) -> Verdict {
+pub(super) async fn follow(row: Value) -> Verdict {
     let input = &row["input"];
     let server = in_turn(input["responses"].as_array().unwrap().clone());
     let mut builder = builder_to(&server);
@@ -88,8 +89,10 @@ async fn follow(row: Value) -> Verdict {
         });
     }
     let seen: Vec<Value> = server.requests().iter().map(sent).collect();
+    let mut expected = row["expected"].clone();
+    hide_userinfo(&mut expected["sent"]);
     Verdict {
-        expected: row["expected"].clone(),
+        expected,
         actual: json!({ "results": results, "sent": seen }),
     }
 }

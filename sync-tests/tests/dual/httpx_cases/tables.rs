@@ -185,28 +185,120 @@ pub(crate) const DIVERGES: &[Divergence] = &[
         r#"{"connections":0,"received":[],"results":[{"error":"LocalProtocolError"}]}"#,
     ),
     diverges(
+        "cookies",
+        "per-request cookies dropped on redirect",
+        "S5: cookies of a call survive its same-origin redirects",
+        r#"{"results":[{"history":[[302,"http://a.test/start"]],"status":200,"url":"http://a.test/end"}],"sent":[{"body":"","headers":{"cookie":"r=1","host":"a.test"},"method":"GET","url":"http://a.test/start"},{"body":"","headers":{"cookie":"r=1","host":"a.test"},"method":"GET","url":"http://a.test/end"}]}"#,
+    ),
+    diverges(
+        "cookies",
+        "repr",
+        "Secrets: `Debug` shows no value of a cookie",
+        r#"{"repr":"Cookies[foo for blah.com/, fizz for hello.com/]"}"#,
+    ),
+    diverges(
+        "multipart",
+        "1-tuple rejected",
+        "a part has a name and a content by its type",
+        r#""does not compile""#,
+    ),
+    diverges(
+        "multipart",
+        "data dict value rejected",
+        "a field of a form is a text by its type",
+        r#""does not compile""#,
+    ),
+    diverges(
         "wire_response",
         "200 KB header rejected (limit 100 KiB)",
         "Limits: a head of 256 KiB, not 100",
         r#"{"connections":1,"results":[{"body":"ok","http_version":"HTTP/1.1","reason":"OK","status":200}]}"#,
     ),
+    diverges(
+        "seed_auth_precedence",
+        "NETRC host:port key for non-default port",
+        "S13: the key of a netrc entry is the host, without a port",
+        r#"{"credentials":"nu:np"}"#,
+    ),
+    diverges(
+        "proxy_match",
+        "key validity ['all']",
+        "S18: the seed's keys are taken",
+        r#"{"valid":true}"#,
+    ),
+    diverges(
+        "proxy_match",
+        "key validity ['https']",
+        "S18: the seed's keys are taken",
+        r#"{"valid":true}"#,
+    ),
+    diverges(
+        "seed_proxy_keys",
+        "http://example.com:8080 ['http://example.com']",
+        "S18: no port in a key means any port",
+        r#"{"proxy":"http://[::1]"}"#,
+    ),
+    diverges(
+        "no_proxy",
+        "http://example.com env={'ALL_PROXY': 'http://p:1', 'NO_PROXY': 'example.com.'}",
+        "S21, PRX-10: a final dot means nothing",
+        r#"{"proxy":null}"#,
+    ),
+    diverges(
+        "no_proxy",
+        "http://www.localhost env={'ALL_PROXY': 'http://p:1', 'NO_PROXY': 'localhost'}",
+        "S21: a host and its subdomains",
+        r#"{"proxy":null}"#,
+    ),
+    diverges(
+        "env_proxies",
+        "{'no_proxy': 'localhost'}",
+        "S21: a host and its subdomains",
+        r#"{"http://a.localhost/":null,"http://alocalhost/":"http://added:1","http://localhost/":null,"http://localhost:81/":null,"http://other.test/":"http://added:1","https://a.localhost/":null,"https://alocalhost/":"http://added:1","https://localhost/":null,"https://localhost:81/":null,"https://other.test/":"http://added:1"}"#,
+    ),
+    diverges(
+        "env_proxies",
+        "{'no_proxy': '.github.com'}",
+        "S21: `.host` is the host and its subdomains, as in the seed's time",
+        r#"{"http://a.github.com/":null,"http://agithub.com/":"http://added:1","http://github.com/":null,"http://github.com:81/":null,"http://other.test/":"http://added:1","https://a.github.com/":null,"https://agithub.com/":"http://added:1","https://github.com/":null,"https://github.com:81/":null,"https://other.test/":"http://added:1"}"#,
+    ),
+    diverges(
+        "proxy_config",
+        "Proxy(http://user@h:1)",
+        "Secrets: `Debug` is Rust's, and a user name without a password is a token",
+        r#"{"auth":["user",""],"repr":"Proxy(http://h:1, user [secure])","url":"http://h:1"}"#,
+    ),
+    diverges(
+        "proxy_config",
+        "Proxy(http://user:pa%20ss@h:3128)",
+        "Secrets: `Debug` is Rust's, and shows of credentials the user name alone",
+        r#"{"auth":["user","pa ss"],"repr":"Proxy(http://h:3128, user \"user\")","url":"http://h:3128"}"#,
+    ),
+    diverges(
+        "proxy_wire",
+        "forward: absolute-form target, Proxy-Authorization",
+        "S20: forwarded connections are shared between origins",
+        r#"{"connections":1,"received":["GET http://origin.test/a?b=1 HTTP/1.1\r\nHost: origin.test\r\nProxy-Authorization: Basic dXNlcjpwYSBzcw==\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\nUser-Agent: {UA}\r\n\r\nGET http://origin.test:8080/x HTTP/1.1\r\nHost: origin.test:8080\r\nProxy-Authorization: Basic dXNlcjpwYSBzcw==\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\nUser-Agent: {UA}\r\n\r\n"],"results":[{"body":"ok","http_version":"HTTP/1.1","reason":"OK","status":200},{"body":"ok","http_version":"HTTP/1.1","reason":"OK","status":200}]}"#,
+    ),
+    diverges(
+        "seed_proxy_mode",
+        "DEFAULT http -> forward",
+        "S3: names in Title-Case and the defaults' order, as in HTTPX 0.28, and no default port in the target",
+        r#"{"connections":1,"received":["GET http://origin.test/a?b=1 HTTP/1.1\r\nHost: origin.test\r\nProxy-Authorization: Basic dTpw\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\nUser-Agent: {UA}\r\n\r\nGET http://origin.test:8080/x HTTP/1.1\r\nHost: origin.test:8080\r\nProxy-Authorization: Basic dTpw\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\nUser-Agent: {UA}\r\n\r\n"],"results":[{"text":"ok"},{"text":"ok"}]}"#,
+    ),
+    diverges(
+        "seed_proxy_mode",
+        "FORWARD_ONLY https -> absolute-form https target",
+        "S3: names in Title-Case and the defaults' order, as in HTTPX 0.28, and no default port in the target",
+        r#"{"connections":1,"received":["GET https://origin.test/x HTTP/1.1\r\nHost: origin.test\r\nProxy-Authorization: Basic dTpw\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\nUser-Agent: {UA}\r\n\r\nGET https://other.test/y HTTP/1.1\r\nHost: other.test\r\nProxy-Authorization: Basic dTpw\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\nUser-Agent: {UA}\r\n\r\n"],"results":[{"text":"ok"},{"text":"ok"}]}"#,
+    ),
+    diverges(
+        "seed_proxy_mode",
+        "socks scheme",
+        "Proxies: SOCKS5 is spoken",
+        r#"{"valid":true}"#,
+    ),
 ];
 
 /// What waits: area, name, and for what.
-pub(crate) const DEFERRED: &[(&str, &str, &str)] = &[
-    (
-        "redirect_headers",
-        "basic auth not re-sent cross origin",
-        "authentication",
-    ),
-    (
-        "redirect_headers",
-        "basic auth kept same origin",
-        "authentication",
-    ),
-    (
-        "redirect_headers",
-        "url userinfo, relative location",
-        "authentication",
-    ),
-];
+pub(crate) const DEFERRED: &[(&str, &str, &str)] = &[];

@@ -256,10 +256,13 @@ impl ClientBuilder {
 
     /// Connects to these addresses for a host, instead of looking it up. A port of 0 stands for the URL's.
     pub fn resolve(mut self, host: impl AsRef<str>, addresses: impl IntoAddresses) -> Self {
+        // `host.` is the same host; it is looked up without the dot.
+        let host = host.as_ref();
+        let host = host.strip_suffix('.').unwrap_or(host);
         self.config
             .dial
             .overrides
-            .push((host.as_ref().into(), addresses.into_addresses()));
+            .push((host.into(), addresses.into_addresses()));
         self
     }
 

@@ -14,8 +14,8 @@ use crate::config::{CONTINUE_TIMEOUT, Timeout, Wait};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{EventKind, Progress};
 use crate::proto::h1::{
-    Addressee, BodyReader, H1Error, H1ErrorClass, Received, RequestFraming, ResponseHead,
-    TargetForm, asks_for_upgrade, expects_continue, write_chunk_size, write_head,
+    Addressee, BodyReader, H1Error, H1ErrorClass, ProxyLines, Received, RequestFraming,
+    ResponseHead, TargetForm, asks_for_upgrade, expects_continue, write_chunk_size, write_head,
 };
 use crate::request::Request;
 use crate::routes::lines_for;
@@ -315,7 +315,11 @@ impl Connection {
             &Addressee {
                 form: target,
                 authority: location.authority(),
-                for_proxy: for_proxy.as_deref(),
+                proxy: match &for_proxy {
+                    Some(lines) => ProxyLines::Added(lines),
+                    None if trip.has_proxies => ProxyLines::KeptBack,
+                    None => ProxyLines::AsGiven,
+                },
             },
             request.version(),
             headers,

@@ -57,6 +57,8 @@ pub(crate) struct Trip<'a> {
     pub(crate) way: Way<'a>,
     pub(crate) waits: &'a Waits,
     pub(crate) trace: Option<&'a Arc<Trace>>,
+    /// The client has proxies, on this way or another.
+    pub(crate) has_proxies: bool,
     /// `proxy-authorization` of the user's own.
     pub(crate) authorization: Option<&'a HeaderValue>,
 }
@@ -235,6 +237,7 @@ impl Client {
             },
             waits,
             trace: call.trace.as_ref(),
+            has_proxies: routes.has_proxies(),
             authorization: match target {
                 Some(Target::Proxy(_)) => request.request_headers().get(&PROXY_AUTHORIZATION),
                 _ => None,

@@ -17,7 +17,8 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::headers::RequestHeaders;
 use crate::location::Origin;
 use crate::proto::h1::{
-    Addressee, Exchange, H1Error, Received, RequestFraming, ResponseHead, TargetForm, write_head,
+    Addressee, Exchange, H1Error, ProxyLines, Received, RequestFraming, ResponseHead, TargetForm,
+    write_head,
 };
 use crate::proto::socks5::{self, Socks5, SocksTarget};
 use crate::proxy::Proxy;
@@ -76,7 +77,7 @@ fn connect_head(trip: &Trip<'_>, proxy: &Proxy) -> Vec<u8> {
         &Addressee {
             form: TargetForm::Authority(&authority),
             authority: &authority,
-            for_proxy: None,
+            proxy: ProxyLines::AsGiven,
         },
         Version::HTTP_11,
         &headers,

@@ -64,6 +64,6 @@ pub(crate) use head::{HeadReader, ResponseHead};
 pub(crate) use limits::H1Limits;
 pub(crate) use state::{Exchange, Received};
 pub(crate) use write::{
-    Addressee, RequestFraming, TargetForm, asks_for_upgrade, expects_continue, request_framing,
-    write_chunk_size, write_head,
+    Addressee, ProxyLines, RequestFraming, TargetForm, asks_for_upgrade, expects_continue,
+    request_framing, write_chunk_size, write_head,
 };

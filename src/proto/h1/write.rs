@@ -126,9 +126,18 @@ pub(crate) struct Addressee<'a> {
     pub(crate) form: TargetForm<'a>,
     /// For the `host` field, where the request has none of its own.
     pub(crate) authority: &'a str,
-    /// Field lines for the proxy that is to forward the request; `None`: it goes to its server, which sees nothing that
-    /// is meant for proxies.
-    pub(crate) for_proxy: Option<&'a [u8]>,
+    pub(crate) proxy: ProxyLines<'a>,
+}
+
+/// What a head says to proxies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ProxyLines<'a> {
+    /// It goes to a proxy, with these field lines of the client's.
+    Added(&'a [u8]),
+    /// It goes to its server, and the client has proxies: what is meant for them is kept back (S19).
+    KeptBack,
+    /// It goes to its server, and the client knows no proxy: the fields are as the user gave them.
+    AsGiven,
 }
 
 /// Writes a whole head, Host first, then the field lines for a proxy, then the request's fields in their order, with the framing field before `content-type`, or at the end.
@@ -155,14 +164,15 @@ pub(crate) fn write_head(
         None => out.extend_from_slice(to.authority.as_bytes()),
     }
     out.extend_from_slice(b"\r\n");
-    let hidden = match to.for_proxy {
-        Some(lines) => {
+    let hidden = match to.proxy {
+        ProxyLines::Added(lines) => {
             out.extend_from_slice(lines);
             None
         }
-        None => headers
+        ProxyLines::KeptBack => headers
             .contains(&PROXY_AUTHORIZATION)
             .then_some(&PROXY_AUTHORIZATION),
+        ProxyLines::AsGiven => None,
     };
     if framing == RequestFraming::Length(0) {
         out.extend_from_slice(b"Content-Length: 0\r\n");
@@ -328,7 +338,7 @@ mod tests {
                 &Addressee {
                     form: target,
                     authority: "h.test:81",
-                    for_proxy: None,
+                    proxy: ProxyLines::AsGiven,
                 },
                 Version::HTTP_11,
                 &headers(&[("x-a", "b")]),

@@ -157,7 +157,7 @@ async fn a_waiter_that_gives_up_passes_its_turn_on() {
 
 #[dual]
 #[form_test]
-async fn a_half_read_response_gives_its_slot_back_when_dropped() {
+async fn poo_08_a_half_read_response_gives_its_slot_back_when_dropped() {
     let server = Server::wire(|wire| {
         wire.read_head()?;
         wire.send("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nbegin")?;

@@ -237,7 +237,7 @@ async fn two_origins_have_challenges_of_their_own() {
 
 #[dual]
 #[form_test]
-async fn clients_share_what_an_arc_knows_and_a_clone_knows_nothing() {
+async fn clients_and_clones_share_what_is_known_of_a_server() {
     let server = DigestServer::builder(USER, PASSWORD).start();
     let shared = Arc::new(DigestAuth::new(USER, PASSWORD));
     for auth in [shared.clone(), shared.clone()] {
@@ -250,7 +250,7 @@ async fn clients_share_what_an_arc_knows_and_a_clone_knows_nothing() {
     let clone = DigestAuth::clone(&shared);
     let request = client().get(server.url("/")).auth(clone);
     request.send().await.unwrap();
-    assert_eq!(verdicts(&server), "MAAAMA");
+    assert_eq!(verdicts(&server), "MAAAA");
 }
 
 #[dual]

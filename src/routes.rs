@@ -6,7 +6,7 @@ use http::header::HeaderValue;
 
 use crate::env::EnvProxies;
 use crate::error::{Error, Phase, Result};
-use crate::location::Origin;
+use crate::location::{Location, Origin};
 use crate::mounts::{Mounts, Pattern};
 use crate::proxy::{Proxy, ProxyKind};
 
@@ -89,11 +89,16 @@ impl Routes {
         }
     }
 
-    /// Finds the way to an origin; `None`: nothing was said about it.
-    pub(crate) fn find(&self, origin: &Origin<'_>) -> Result<Option<Target>> {
+    /// Finds the way to a URL; `None`: nothing was said about it.
+    #[inline]
+    pub(crate) fn find(&self, to: &Location) -> Result<Option<Target>> {
         if self.mounts.is_empty() && self.env.is_none() && self.env_error.is_none() {
             return Ok(None);
         }
+        self.find_any(&to.origin())
+    }
+
+    fn find_any(&self, origin: &Origin<'_>) -> Result<Option<Target>> {
         if let Some(target) = self.mounts.find(origin) {
             return Ok(Some(*target));
         }

@@ -18,6 +18,7 @@ use percent_encoding::percent_decode_str;
 
 impl Client {
     /// Tells at once, for most requests, that nobody has credentials for them.
+    #[inline]
     pub(crate) fn has_no_auth_for(&self, request: &Request) -> bool {
         let config = self.config();
         #[cfg(feature = "netrc")]

@@ -77,6 +77,7 @@ impl fmt::Debug for Watch {
 
 impl Watch {
     /// A watch where there is anybody to tell.
+    #[inline]
     pub(crate) fn new(request: &Request, trace: Option<&Arc<Trace>>) -> Option<Box<Watch>> {
         let counter = request.options().on_download.as_ref();
         (trace.is_some() || counter.is_some()).then(|| {
@@ -291,6 +292,22 @@ impl Incoming {
         self.gathered = Vec::new();
     }
 
+    /// Takes a body that came with its head, of which nothing was taken before.
+    #[inline]
+    fn take_whole(&mut self) -> Option<Bytes> {
+        let Source::Whole(bytes) = &mut self.source else {
+            return None;
+        };
+        if self.decoder.is_some() || !self.rest.is_empty() || !self.gathered.is_empty() {
+            return None;
+        }
+        let whole = std::mem::take(bytes);
+        self.touched = true;
+        self.count(whole.len());
+        self.end();
+        Some(whole)
+    }
+
     fn end(&mut self) {
         if let Source::Wire(wire) = &mut self.source {
             self.trailers = wire.trailers();
@@ -429,6 +446,9 @@ impl Incoming {
 
     /// Everything that is left, decoded. What has come so far stays here, so that a call that is given up loses nothing.
     pub(crate) async fn collect(&mut self) -> Result<Bytes> {
+        if let Some(whole) = self.take_whole() {
+            return Ok(whole);
+        }
         if self.decoder.is_none()
             && self.rest.is_empty()
             && let Source::Wire(wire) = &mut self.source

@@ -107,6 +107,7 @@ impl Client {
         &self.inner.pool
     }
 
+    #[inline]
     pub(crate) fn transport(&self) -> Option<&dyn Transport> {
         self.inner.plugs.transport.as_deref()
     }

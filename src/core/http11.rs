@@ -276,6 +276,7 @@ impl Connection {
 
 impl Connection {
     /// Writes the head of a request, to be sent with what follows it.
+    #[inline]
     fn begin(
         &mut self,
         request: &Request,

@@ -28,6 +28,7 @@ impl Layer {
         Layer::Tls(Box::new(Secured { tls, below: self }))
     }
 
+    #[inline]
     pub(crate) fn socket(&mut self) -> &mut rt::Stream {
         match self {
             Layer::Socket(socket) => socket,
@@ -35,6 +36,7 @@ impl Layer {
         }
     }
 
+    #[inline]
     pub(crate) fn is_secured(&self) -> bool {
         matches!(self, Layer::Tls(_))
     }
@@ -46,6 +48,7 @@ impl Layer {
         }
     }
 
+    #[inline]
     pub(crate) fn is_at_home(&self) -> bool {
         match self {
             Layer::Socket(socket) => socket.is_at_home(),
@@ -54,6 +57,7 @@ impl Layer {
     }
 
     /// Receives what is there now.
+    #[inline]
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Layer::Socket(socket) => socket.try_read(buffer),
@@ -71,6 +75,7 @@ impl Layer {
     }
 
     /// Sends what goes out now; through TLS, what is taken may still wait in the session.
+    #[inline]
     pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Layer::Socket(socket) => socket.try_write(bytes),
@@ -91,6 +96,7 @@ impl Layer {
     }
 
     /// Pushes out what TLS still holds; `WouldBlock` while there is more.
+    #[inline]
     pub(crate) fn try_flush(&mut self) -> io::Result<()> {
         match self {
             Layer::Socket(_) => Ok(()),
@@ -99,6 +105,7 @@ impl Layer {
     }
 
     /// Tells whether bytes are here that no socket will announce.
+    #[inline]
     pub(crate) fn holds_bytes(&self) -> bool {
         match self {
             Layer::Socket(_) => false,
@@ -107,6 +114,7 @@ impl Layer {
     }
 
     /// Tells whether nothing arrived on an idle connection: no byte, no end, no error.
+    #[inline]
     pub(crate) fn is_silent(&mut self) -> bool {
         match self {
             Layer::Socket(socket) => socket.is_silent(),
@@ -115,12 +123,14 @@ impl Layer {
     }
 
     /// Says goodbye to a proxy, if that goes out at once.
+    #[inline]
     pub(crate) fn close(&mut self) {
         if let Layer::Tls(secured) = self {
             secured.tls.close(&mut secured.below);
         }
     }
 
+    #[inline]
     pub(crate) fn shrink(&mut self) {
         if let Layer::Tls(secured) = self {
             secured.tls.shrink();

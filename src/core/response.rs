@@ -433,11 +433,14 @@ impl Response {
     }
 
     /// The error with this response's request and URL.
+    #[cold]
     pub(crate) fn locate(&self, error: Error) -> Error {
         error.with_request(self.inner.request.without_body())
     }
 
     /// The same for an error of the body, of which the listeners are told, once.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn failed(&mut self, error: Error) -> Error {
         let error = self.locate(error);
         self.inner.body.failed(&error);

@@ -150,7 +150,7 @@ impl Client {
         if let Some(trace) = trace {
             trace.tell(Instant::now(), EventKind::RequestStarted);
         }
-        let target = match config.routes.find(&request.location().origin()) {
+        let target = match config.routes.find(request.location()) {
             Ok(target) => target,
             Err(error) => return Err(failed(trace, error.with_request(request))),
         };
@@ -214,6 +214,10 @@ impl Client {
         call: &Call,
     ) -> Result<(Lease, ResponseHead, BodyReader)> {
         let waits = &call.waits;
+        // A kept connection and a quick server may never make it wait.
+        if waits.is_over() {
+            return Err(waits.total_timeout().in_phase(Phase::Pool));
+        }
         let routes = &self.config().routes;
         let length = request.body().content_length();
         let framing = request_framing(
@@ -402,6 +406,7 @@ impl Client {
 }
 
 /// Tells the listeners that a request failed, and passes the error on.
+#[cold]
 fn failed(trace: Option<&Arc<Trace>>, error: Error) -> Error {
     if let Some(trace) = trace {
         trace.tell(Instant::now(), EventKind::Failed { error: &error });

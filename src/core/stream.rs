@@ -75,6 +75,9 @@ impl Stream {
 
     /// Tells whether an idle connection can be used again: nothing arrived on it, no end, no error.
     pub(crate) fn is_silent(&mut self) -> bool {
+        if let (None, Layer::Socket(socket)) = (&self.tls, &mut self.io) {
+            return socket.is_at_home() && socket.is_silent();
+        }
         if !self.io.is_at_home() {
             return false;
         }
@@ -120,9 +123,11 @@ impl Stream {
         if buffer.is_empty() {
             return Ok(0);
         }
-        match &mut self.tls {
-            None => self.io.read(buffer, wait).await,
-            Some(tls) => tls.read(&mut self.io, buffer, wait).await,
+        match (&mut self.tls, &mut self.io) {
+            // Said twice, since most reads go this way.
+            (None, Layer::Socket(socket)) => socket.read(buffer, wait).await,
+            (None, io) => io.read(buffer, wait).await,
+            (Some(tls), io) => tls.read(io, buffer, wait).await,
         }
     }
 

@@ -379,7 +379,7 @@ mod tests {
     fn wire(headers: &RequestHeaders) -> String {
         let mut out = Vec::new();
         headers.write(&mut out, None, &mut |out| {
-            out.extend_from_slice(b"[framing]\r\n")
+            out.extend_from_slice(b"[framing]\r\n");
         });
         String::from_utf8(out).unwrap()
     }

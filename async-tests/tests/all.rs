@@ -30,3 +30,6 @@ mod proxies;
 
 #[path = "asynchronous/uploads.rs"]
 mod uploads;
+
+#[path = "asynchronous/uploads_over_tls.rs"]
+mod uploads_over_tls;

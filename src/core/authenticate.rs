@@ -94,7 +94,7 @@ impl Client {
                         ErrorKind::TotalTimeout => call.waits.total_timeout(),
                         _ => error,
                     };
-                    return Err(error.in_phase(Phase::Auth).with_request(request));
+                    return Err(call.failed(error.in_phase(Phase::Auth).with_request(request)));
                 }
             }
         }

@@ -76,10 +76,15 @@ impl RequestBuilder {
         HeaderValue: TryFrom<V>,
         <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
     {
-        self.change(|request| {
-            replace_names(request.request_headers_mut().own_mut(), header_map(pairs)?);
+        let mut given = false;
+        let mut builder = self.change(|request| {
+            let pairs = header_map(pairs)?;
+            given = pairs.contains_key(CONTENT_TYPE);
+            replace_names(request.request_headers_mut().own_mut(), pairs);
             Ok(())
-        })
+        });
+        builder.guessed_type &= !given;
+        builder
     }
 
     /// Sends no header of this name, whatever the client's defaults are.
@@ -216,16 +221,21 @@ impl RequestBuilder {
     /// Sets the body to a form with files (`multipart/form-data`, RFC 7578), and its `content-type`.
     #[cfg(feature = "multipart")]
     pub fn multipart(self, form: crate::multipart::Form) -> Self {
-        self.change(|request| {
+        let mut guessed = self.guessed_type;
+        let mut builder = self.change(|request| {
             let given = request.request_headers().get(&CONTENT_TYPE);
+            let given = given.filter(|_| !guessed);
             let (body, content_type) = form.into_body_as(given)?;
+            guessed = given != Some(&content_type);
             request
                 .request_headers_mut()
                 .own_mut()
                 .insert(CONTENT_TYPE, content_type);
             request.set_body(body);
             Ok(())
-        })
+        });
+        builder.guessed_type = guessed;
+        builder
     }
 
     /// Calls a function whenever a piece of the body has been sent, with how much has gone so far.

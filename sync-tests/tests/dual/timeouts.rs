@@ -285,6 +285,23 @@ async fn zero_is_at_once_and_not_for_ever() {
 
 #[dual]
 #[form_test]
+async fn a_total_of_zero_is_at_once_on_a_kept_connection_too() {
+    let server = Server::http(|_| Reply::ok("ok"));
+    let client = client();
+    for _ in 0..20 {
+        let response = client.get(server.url("/")).send().await.unwrap();
+        response.bytes().await.unwrap();
+        let late = client
+            .get(server.url("/"))
+            .timeout(Timeout::new(None).total(Duration::ZERO));
+        let error = late.send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TotalTimeout);
+    }
+    assert_eq!(server.requests().len(), 20, "nothing of them was sent");
+}
+
+#[dual]
+#[form_test]
 async fn a_request_replaces_the_timeout_of_its_client_and_none_means_none() {
     let server = Server::http(|_| Reply::ok("late").after(ms(300)));
     let url = server.url("/");
@@ -333,13 +350,13 @@ fn endless() -> Server {
 }
 
 /// How late a transfer may be noticed that never waits.
-const SOON: Duration = ms(2000);
+const SOON: Duration = ms(3000);
 
 #[dual]
 #[form_test]
 async fn the_total_timeout_ends_a_transfer_that_never_waits() {
     let server = endless();
-    let timeout = Timeout::new(Duration::from_secs(5)).total(ms(150));
+    let timeout = Timeout::new(Duration::from_secs(5)).total(ms(400));
     let client = builder().timeout(timeout).build().unwrap();
     for path in ["/sized", "/chunked", "/until-close"] {
         let begun = Instant::now();

@@ -58,6 +58,12 @@ impl HistoryEntry {
         self.0.request.url()
     }
 
+    /// Returns the cookies that this response set.
+    #[cfg(feature = "cookies")]
+    pub fn cookies(&self) -> crate::Cookies {
+        crate::Cookies::of_response(self.url(), self.headers())
+    }
+
     /// Returns the responses that led here, the first one first.
     pub fn history(&self) -> &[HistoryEntry] {
         &self.0.history

@@ -3,9 +3,10 @@
 //! ```text
 //!   Client / AsyncClient ─ RequestBuilder ─ merge ─ Request
 //!                                                     │ send
-//!                              redirects ─────────────┤
+//!                              auth flow ─────────────┤ each request of it
+//!                              redirects ─────────────┤ each hop: hooks, cookies, the way by URL pattern
 //!                                                     │ one exchange
-//!                     pool ─ dial (name, TCP, TLS) ─ connection ─ HTTP/1.1
+//!              pool ─ dial (name, TCP, proxy, TLS) ─ connection ─ HTTP/1.1, or a transport
 //!                                                     │
 //!          decode ─ text, lines, JSON ─ Response ─────┘
 //! ```

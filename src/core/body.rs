@@ -1,19 +1,18 @@
 //! The body of a response: off the wire or out of a transport, decoded on the way.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
+use super::watch::Watch;
 use super::wire_body::WireBody;
 use super::{dual, rt};
 use crate::body::{Body, ByteStream, Kind, ReadSource};
 use crate::decode::{DecodeError, Decoder};
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::events::{Counter, EventKind, Progress, Trace};
-use crate::request::Request;
 
 /// What is reserved for a body at once, whatever length is announced.
 const FIRST_ROOM: u64 = 64 * 1024;
@@ -59,66 +58,6 @@ pub(crate) struct Incoming {
     watch: Option<Box<Watch>>,
     /// Somebody has begun to consume the body piece by piece.
     touched: bool,
-}
-
-/// Who hears of a body on its way in.
-pub(crate) struct Watch {
-    trace: Option<Arc<Trace>>,
-    counter: Option<Arc<Counter>>,
-    total: Option<u64>,
-    begun: Instant,
-}
-
-impl fmt::Debug for Watch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Watch")
-    }
-}
-
-impl Watch {
-    /// A watch where there is anybody to tell.
-    #[inline]
-    pub(crate) fn new(request: &Request, trace: Option<&Arc<Trace>>) -> Option<Box<Watch>> {
-        let counter = request.options().on_download.as_ref();
-        (trace.is_some() || counter.is_some()).then(|| {
-            Box::new(Watch {
-                trace: trace.cloned(),
-                counter: counter.cloned(),
-                total: None,
-                begun: Instant::now(),
-            })
-        })
-    }
-
-    /// Notes how much there will be.
-    pub(crate) fn expect(&mut self, total: Option<u64>) {
-        self.total = total;
-    }
-
-    fn progress(&self, bytes: u64) {
-        if let Some(count) = &self.counter {
-            count(Progress {
-                bytes,
-                total: self.total,
-            });
-        }
-    }
-
-    /// The body is here; told once.
-    fn ended(&mut self, bytes: u64) {
-        if let Some(trace) = self.trace.take() {
-            let now = Instant::now();
-            let took = now - self.begun;
-            trace.tell(now, EventKind::ResponseCompleted { bytes, took });
-        }
-    }
-
-    /// The body does not come to its end; told once.
-    fn failed(&mut self, error: &Error) {
-        if let Some(trace) = self.trace.take() {
-            trace.tell(Instant::now(), EventKind::Failed { error });
-        }
-    }
 }
 
 #[derive(Debug)]

@@ -21,6 +21,7 @@ pub(crate) mod tls_stream;
 pub(crate) mod tunnel;
 pub(crate) mod upgraded;
 pub(crate) mod upload;
+pub(crate) mod watch;
 pub(crate) mod wire_body;
 
 pub(crate) use super::{Transport, dual, rt};

@@ -11,10 +11,11 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use url::Url;
 
-use super::body::{Incoming, Watch};
+use super::body::Incoming;
 use super::iter::Iter;
 use super::pool::Lease;
 use super::upgraded::Upgraded;
+use super::watch::Watch;
 use super::{dual, rt};
 use crate::body::{Body, COPY_SIZE};
 use crate::client_config::ClientConfig;

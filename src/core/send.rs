@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::body::{Incoming, Watch};
+use super::body::Incoming;
 use super::client::Client;
 use super::dial::dial;
 use super::dual;
@@ -24,6 +24,7 @@ use super::http11::Waits;
 use super::pool::Lease;
 use super::response::Response;
 use super::upload::Upload;
+use super::watch::Watch;
 use super::wire_body::WireBody;
 use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};

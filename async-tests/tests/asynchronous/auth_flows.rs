@@ -100,7 +100,9 @@ async fn a_digest_given_up_in_its_middle_counts_on() {
     let response = client.get(server.url("/")).send().await.unwrap();
     assert_eq!(response.status(), 200);
     // A count that was given out is used up, whether its request arrived or not.
-    let counts = server.nc_values();
+    // A request that was given up may be read after one that came later.
+    let mut counts = server.nc_values();
+    counts.sort_unstable();
     assert!(counts.is_sorted_by(|a, b| a < b), "{counts:?}");
 }
 

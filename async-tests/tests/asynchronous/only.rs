@@ -222,7 +222,7 @@ async fn a_waiter_may_be_dropped_after_any_poll() {
         release.await.unwrap();
         assert_eq!(client.pool_stats().active, 0, "after {n} polls");
         if ended.is_some() {
-            assert!(n >= 3, "{n}");
+            assert!(n >= 2, "{n}");
             return;
         }
     }
@@ -231,7 +231,18 @@ async fn a_waiter_may_be_dropped_after_any_poll() {
 
 #[tokio::test]
 async fn a_waiter_dropped_with_its_turn_in_hand_passes_it_on() {
-    let server = Server::wire(pieces);
+    // The first response never ends, so that its slot is held until it is dropped.
+    let server = Server::wire(|wire| {
+        while let Some(head) = wire.read_head()? {
+            match head.target.as_str() {
+                "/held" => wire.send("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nab")?,
+                _ => {
+                    Reply::ok("abcdefgh").send(wire, false)?;
+                }
+            }
+        }
+        Ok(())
+    });
     let client = client(PoolLimits::new().hard_limit(1));
     let held = client.get(server.url("/held")).send().await.unwrap();
     let mut first = Box::pin(exchange(&client, "http://never.invalid/", &Call::Get));

@@ -193,6 +193,15 @@ async fn a_multipart_body_has_one_type_too() {
             "--",
         ),
         (
+            "multipart twice, by hand",
+            post()
+                .multipart(form())
+                .multipart(form())
+                .header("content-type", given),
+            given,
+            "--",
+        ),
+        (
             "by hand, multipart",
             post().header("content-type", given).multipart(form()),
             given,

@@ -78,6 +78,8 @@ pub enum EventKind<'a> {
     ConnectionAcquired {
         /// It was open already.
         reused: bool,
+        /// The other end of one that was open.
+        remote_addr: Option<SocketAddr>,
         /// The time of waiting for it.
         took: Duration,
     },
@@ -173,9 +175,14 @@ impl fmt::Debug for EventKind<'_> {
         let mut debug = f.debug_struct(self.name());
         match self {
             EventKind::RequestStarted | EventKind::Retried => &mut debug,
-            EventKind::ConnectionAcquired { reused, took } => {
-                debug.field("reused", reused).field("took", took)
-            }
+            EventKind::ConnectionAcquired {
+                reused,
+                remote_addr,
+                took,
+            } => debug
+                .field("reused", reused)
+                .field("remote_addr", remote_addr)
+                .field("took", took),
             EventKind::Resolved { addresses, took } => {
                 debug.field("addresses", addresses).field("took", took)
             }

@@ -55,6 +55,10 @@ impl Span {
             EventKind::Connected {
                 remote_addr: Some(peer),
                 ..
+            }
+            | EventKind::ConnectionAcquired {
+                remote_addr: Some(peer),
+                ..
             } => {
                 span.record("network.peer.address", peer.ip().to_string());
                 span.record("network.peer.port", peer.port());

@@ -296,10 +296,13 @@ impl Client {
             }
             _ => error,
         })?;
-        let reused = lease.connection().is_some();
-        trip.tell(|then| EventKind::ConnectionAcquired {
-            reused,
-            took: then - now,
+        trip.tell(|then| {
+            let connection = lease.connection();
+            EventKind::ConnectionAcquired {
+                reused: connection.is_some(),
+                remote_addr: connection.and_then(|connection| connection.remote_addr),
+                took: then - now,
+            }
         });
         Ok(lease)
     }

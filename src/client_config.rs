@@ -29,10 +29,8 @@ pub(crate) struct ClientConfig {
     pub(crate) headers: Arc<DefaultHeaders>,
     pub(crate) params: Params,
     pub(crate) cookies: Vec<(String, String)>,
-    #[cfg(feature = "cookies")]
     pub(crate) jar: crate::cookies::Cookies,
     pub(crate) auth: Option<Arc<dyn Auth>>,
-    #[cfg(feature = "netrc")]
     pub(crate) netrc: crate::auth::ambient::Source,
     pub(crate) routes: Routes,
     pub(crate) on_request: Vec<Arc<OnRequest>>,
@@ -62,11 +60,9 @@ impl ClientConfig {
             headers: headers.clone(),
             params: Params::default(),
             cookies: Vec::new(),
-            #[cfg(feature = "cookies")]
             jar: crate::cookies::Cookies::new(),
             auth: None,
-            #[cfg(feature = "netrc")]
-            netrc: crate::auth::ambient::Source::default(),
+            netrc: crate::auth::ambient::Source::none(),
             routes: Routes::default(),
             on_request: Vec::new(),
             on_event: Vec::new(),
@@ -90,24 +86,15 @@ impl ClientConfig {
 
     /// Tells whether the jar can be passed by.
     pub(crate) fn has_empty_jar(&self) -> bool {
-        #[cfg(feature = "cookies")]
-        return self.jar.is_certainly_empty();
-        #[cfg(not(feature = "cookies"))]
-        return true;
+        self.jar.is_certainly_empty()
     }
 
     /// The jar's cookies for a URL, which is asked for only if the jar holds any.
-    #[cfg(feature = "cookies")]
     pub(crate) fn jar_pairs(&self, url: impl FnOnce() -> Url) -> Vec<(String, String)> {
         match self.has_empty_jar() {
             true => Vec::new(),
             false => self.jar.pairs_for(&url()),
         }
-    }
-
-    #[cfg(not(feature = "cookies"))]
-    pub(crate) fn jar_pairs(&self, _url: impl FnOnce() -> Url) -> Vec<(String, String)> {
-        Vec::new()
     }
 
     /// Takes over what the environment says of proxies and netrc.
@@ -122,10 +109,7 @@ impl ClientConfig {
         if proxies && self.dial.unix_socket.is_none() {
             self.routes.add_env(crate::env::proxies(env));
         }
-        #[cfg(feature = "netrc")]
-        {
-            self.netrc = crate::auth::ambient::Source::of(crate::env::netrc_paths(env));
-        }
+        self.netrc = crate::auth::ambient::Source::of(crate::env::netrc_paths(env));
         self.routes.check_env()
     }
 

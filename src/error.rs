@@ -373,12 +373,17 @@ impl Error {
 /// The same URL without user name and password.
 pub(crate) fn without_userinfo(url: &Url) -> Url {
     let mut url = url.clone();
+    strip_userinfo(&mut url);
+    url
+}
+
+/// Takes user name and password off a URL.
+pub(crate) fn strip_userinfo(url: &mut Url) {
     if !url.username().is_empty() || url.password().is_some() {
         // Both fail only for URLs that cannot have userinfo, which then have none to remove.
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
-    url
 }
 
 impl fmt::Display for Error {

@@ -34,7 +34,7 @@ mod client_config;
 mod config;
 #[cfg(test)]
 mod content_cases;
-#[cfg(feature = "cookies")]
+#[cfg_attr(not(feature = "cookies"), path = "no_cookies.rs")]
 mod cookies;
 mod decode;
 mod dial;

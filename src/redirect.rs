@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::auth::Choice;
 use crate::client_config::ClientConfig;
-use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
+use crate::error::{BoxError, Error, ErrorKind, Phase, Result, strip_userinfo};
 use crate::location::Location;
 use crate::merge;
 use crate::request::{RedactedUrl, Request};
@@ -132,11 +132,8 @@ fn next_url(current: &Url, location: &HeaderValue) -> Result<Url> {
     }
     // Userinfo stays with a relative location, and is never taken from a server's words.
     let same_user = next.username() == current.username() && next.password() == current.password();
-    if !(same_user && same_origin(&next, current))
-        && (!next.username().is_empty() || next.password().is_some())
-    {
-        let _ = next.set_username("");
-        let _ = next.set_password(None);
+    if !(same_user && same_origin(&next, current)) {
+        strip_userinfo(&mut next);
     }
     if next.fragment().is_none() {
         next.set_fragment(current.fragment());

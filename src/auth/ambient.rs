@@ -8,7 +8,7 @@ use super::netrc::{Netrc, read_first};
 use crate::error::{Error, Phase, Result};
 
 /// Where a client looks for credentials when nobody gave it any. A clone is a reference to the same.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Source(Option<Arc<Inner>>);
 
 struct Inner {
@@ -24,6 +24,11 @@ enum File {
 }
 
 impl Source {
+    /// No file at all.
+    pub(crate) fn none() -> Self {
+        Source(None)
+    }
+
     pub(crate) fn of(paths: Vec<PathBuf>) -> Self {
         Source((!paths.is_empty()).then(|| {
             Arc::new(Inner {

@@ -22,8 +22,13 @@ pub(crate) fn header(user: &str, password: &str) -> Result<HeaderValue> {
     if user.chars().chain(password.chars()).any(char::is_control) {
         return bad("user name and password of Basic authentication may hold no control character");
     }
-    let text = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+    let text = encode(user.as_bytes(), password.as_bytes());
     Ok(secret(&text).expect("base64 is made of visible characters"))
+}
+
+/// Scheme and credentials as the field's value has them.
+pub(crate) fn encode(user: &[u8], password: &[u8]) -> String {
+    format!("Basic {}", STANDARD.encode([user, b":", password].concat()))
 }
 
 fn secret(text: &str) -> Option<HeaderValue> {
@@ -97,7 +102,7 @@ impl fmt::Debug for BearerAuth {
     }
 }
 
-fn authorized<'a>(mut request: Request, value: Result<HeaderValue>) -> AuthFlow<'a> {
+pub(super) fn authorized<'a>(mut request: Request, value: Result<HeaderValue>) -> AuthFlow<'a> {
     match value {
         Ok(value) => {
             request

@@ -11,7 +11,7 @@
 //!
 //! The block is polled by hand, with a waker that does nothing: it can wait for nothing but the exchange.
 
-#[cfg(feature = "netrc")]
+#[cfg_attr(not(feature = "netrc"), path = "no_ambient.rs")]
 pub(crate) mod ambient;
 pub(crate) mod basic;
 pub(crate) mod digest;
@@ -76,33 +76,25 @@ pub trait Auth: Send + Sync {
     fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a>;
 }
 
-impl<A: Auth + ?Sized> Auth for Arc<A> {
-    fn requires_request_body(&self) -> bool {
-        (**self).requires_request_body()
-    }
+macro_rules! auth_by_pointer {
+    ($($pointer:ident),+) => {$(
+        impl<A: Auth + ?Sized> Auth for $pointer<A> {
+            fn requires_request_body(&self) -> bool {
+                (**self).requires_request_body()
+            }
 
-    fn requires_response_body(&self) -> bool {
-        (**self).requires_response_body()
-    }
+            fn requires_response_body(&self) -> bool {
+                (**self).requires_response_body()
+            }
 
-    fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a> {
-        (**self).auth_flow(request)
-    }
+            fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a> {
+                (**self).auth_flow(request)
+            }
+        }
+    )+};
 }
 
-impl<A: Auth + ?Sized> Auth for Box<A> {
-    fn requires_request_body(&self) -> bool {
-        (**self).requires_request_body()
-    }
-
-    fn requires_response_body(&self) -> bool {
-        (**self).requires_response_body()
-    }
-
-    fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a> {
-        (**self).auth_flow(request)
-    }
-}
+auth_by_pointer!(Arc, Box);
 
 /// What `auth` takes: an [`Auth`], or a pair of user name and password for Basic.
 pub trait IntoAuth {

@@ -21,11 +21,8 @@ impl Client {
     #[inline]
     pub(crate) fn has_no_auth_for(&self, request: &Request) -> bool {
         let config = self.config();
-        #[cfg(feature = "netrc")]
-        let no_netrc = config.netrc.is_read() && !config.netrc.has_entries();
-        #[cfg(not(feature = "netrc"))]
-        let no_netrc = true;
-        no_netrc
+        config.netrc.is_read()
+            && !config.netrc.has_entries()
             && config.auth.is_none()
             && !matches!(request.options().auth, Choice::Set(_))
             && request.location().userinfo().is_none()
@@ -54,7 +51,6 @@ impl Client {
         self.auth_from_netrc(request).await
     }
 
-    #[cfg(feature = "netrc")]
     async fn auth_from_netrc(&self, request: &Request) -> Result<Option<Arc<dyn Auth>>> {
         let netrc = &self.config().netrc;
         if !netrc.is_read() {
@@ -70,11 +66,6 @@ impl Client {
             }
             false => Ok(None),
         }
-    }
-
-    #[cfg(not(feature = "netrc"))]
-    async fn auth_from_netrc(&self, _request: &Request) -> Result<Option<Arc<dyn Auth>>> {
-        Ok(None)
     }
 
     /// Sends a request through a flow; what the flow sent last is the response.

@@ -156,10 +156,7 @@ impl Connection {
             _ => self.send_body(request, upload, framing, trip).await?,
         };
         let answer = match sent {
-            Sent::Early(early) => match *early {
-                Received::Final(head, reader) => (head, reader),
-                Received::Informational(_) => self.receive_head(trip).await?,
-            },
+            Sent::Early(early) => *early,
             Sent::Whole => self.receive_head(trip).await?,
         };
         trip.tell(|now| EventKind::ResponseStarted {
@@ -198,7 +195,7 @@ impl Connection {
             // The peer closed; what it said before is the answer.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(waits.write_failed(error)),
             Err(error) => match self.receive_head(trip).await {
-                Ok((head, reader)) => Ok(Sent::Early(Box::new(Received::Final(head, reader)))),
+                Ok(answer) => Ok(Sent::Early(Box::new(answer))),
                 Err(_) => Err(waits.write_failed(error)),
             },
         }
@@ -223,7 +220,7 @@ impl Connection {
                 .map_err(bad_response)?
             {
                 Some(Received::Final(head, reader)) => {
-                    return Ok(Sent::Early(Box::new(Received::Final(head, reader))));
+                    return Ok(Sent::Early(Box::new((head, reader))));
                 }
                 Some(Received::Informational(head)) => {
                     heard(trip, &head);
@@ -247,7 +244,9 @@ impl Connection {
         // More may have come in one piece with the interim response.
         while let Some(received) = self.exchange.receive(&mut self.received).map_err(in_head)? {
             match received {
-                Received::Final(..) => return Ok(Sent::Early(Box::new(received))),
+                Received::Final(head, reader) => {
+                    return Ok(Sent::Early(Box::new((head, reader))));
+                }
                 Received::Informational(head) => heard(trip, &head),
             }
         }

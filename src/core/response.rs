@@ -19,7 +19,6 @@ use super::watch::Watch;
 use super::{dual, rt};
 use crate::body::{Body, COPY_SIZE};
 use crate::client_config::ClientConfig;
-#[cfg(feature = "cookies")]
 use crate::cookies::Cookies;
 #[cfg(feature = "json")]
 use crate::error::Phase;
@@ -52,7 +51,6 @@ pub(crate) struct Inner {
     remote_addr: Option<SocketAddr>,
     config: Option<Arc<ClientConfig>>,
     content: Option<Bytes>,
-    #[cfg(feature = "cookies")]
     may_set_cookies: bool,
     closed: bool,
     /// Text or lines were begun to be read: what their iterator held is gone with it.
@@ -87,7 +85,6 @@ impl Response {
             remote_addr: None,
             config: None,
             content: None,
-            #[cfg(feature = "cookies")]
             may_set_cookies: head.sets_cookies,
             closed: false,
             consumed: false,
@@ -196,7 +193,6 @@ impl Response {
     }
 
     /// Stores what this response set in the client's jar.
-    #[cfg(feature = "cookies")]
     pub(crate) fn store_cookies(&self, jar: &Cookies) {
         if self.inner.may_set_cookies {
             jar.store(self.url(), &self.inner.headers);
@@ -639,7 +635,6 @@ impl<T: Into<Body>> From<http::Response<T>> for Response {
             remote_addr: None,
             config: None,
             content: None,
-            #[cfg(feature = "cookies")]
             may_set_cookies: true,
             closed: false,
             consumed: false,

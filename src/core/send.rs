@@ -166,7 +166,6 @@ impl Client {
             Ok(response) => response,
             Err(error) => return Err(failed(trace, error)),
         };
-        #[cfg(feature = "cookies")]
         response.store_cookies(&config.jar);
         for hook in self.on_response() {
             if let Err(error) = hook(&mut response) {

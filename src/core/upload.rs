@@ -16,7 +16,7 @@ use crate::body::{ByteStream, Kind, ReadSource};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{Counter, Progress};
 use crate::headers::has_token;
-use crate::proto::h1::{Received, RequestFraming, ResponseHead, write_chunk_size};
+use crate::proto::h1::{BodyReader, Received, RequestFraming, ResponseHead, write_chunk_size};
 use crate::request::Request;
 
 /// A body up to this size goes out with the head, in one write.
@@ -39,7 +39,7 @@ pub(crate) enum Sent {
     /// All of it went out.
     Whole,
     /// The peer answered first.
-    Early(Box<Received>),
+    Early(Box<(ResponseHead, BodyReader)>),
 }
 
 impl Upload {
@@ -65,7 +65,7 @@ impl Upload {
 struct Sending<'a> {
     framing: RequestFraming,
     sent: u64,
-    early: Option<Box<Received>>,
+    early: Option<Box<(ResponseHead, BodyReader)>>,
     /// The peer has closed its side: nothing more is to be heard.
     deaf: bool,
     counter: Option<&'a Counter>,
@@ -339,8 +339,8 @@ impl Connection {
                 .map_err(super::http11::bad_response)?
             {
                 match received {
-                    Received::Final(..) => {
-                        progress.early = Some(Box::new(received));
+                    Received::Final(head, reader) => {
+                        progress.early = Some(Box::new((head, reader)));
                         return Ok(true);
                     }
                     Received::Informational(head) => heard(progress.trip, &head),
@@ -387,10 +387,7 @@ impl Sending<'_> {
     }
 
     fn answer(&self) -> Option<&ResponseHead> {
-        match self.early.as_deref() {
-            Some(Received::Final(head, _)) => Some(head),
-            _ => None,
-        }
+        self.early.as_deref().map(|(head, _)| head)
     }
 
     /// The peer does not want the body (RFC 9112 section 9.5). An early success is none such: it may still read.

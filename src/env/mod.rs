@@ -3,13 +3,11 @@
 //! Nothing here touches the process: the caller passes the look-up (`std::env::var_os`, or a test's table) and asks
 //! only under `trust_env`. An empty variable counts as unset, as in HTTPX.
 
-#[cfg(feature = "netrc")]
 mod netrc;
 mod proxies;
 #[cfg(feature = "rustls")]
 mod tls;
 
-#[cfg(feature = "netrc")]
 pub(crate) use netrc::netrc_paths;
 pub(crate) use proxies::{EnvProxies, proxies};
 #[cfg(feature = "rustls")]
@@ -23,7 +21,6 @@ use std::ffi::OsString;
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Looks up a variable that is set and not empty.
-#[cfg(any(feature = "netrc", feature = "rustls"))]
 fn path(env: Env<'_>, name: &str) -> Option<std::path::PathBuf> {
     env(name)
         .filter(|value| !value.is_empty())

@@ -1,4 +1,9 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
+use crate::config::URL_LIMIT;
+use crate::error::ErrorKind;
 
 fn new(url: &str) -> Proxy {
     Proxy::new(url).unwrap()

@@ -266,7 +266,6 @@ fn poll_many(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()
 }
 
 /// Does what may take a while, here.
-#[cfg(any(feature = "rustls", feature = "netrc"))]
 pub(crate) fn off_loop<T>(work: impl FnOnce() -> T) -> T {
     work()
 }

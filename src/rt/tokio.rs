@@ -264,7 +264,6 @@ async fn before<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -
 }
 
 /// Does what may take a while, off the event loop.
-#[cfg(any(feature = "rustls", feature = "netrc"))]
 pub(crate) async fn off_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,

@@ -12,8 +12,6 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
-
 use super::{Auth, AuthFlow, basic};
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -72,20 +70,14 @@ impl NetrcAuth {
 }
 
 impl Auth for NetrcAuth {
-    fn auth_flow<'a>(&'a self, mut request: Request) -> AuthFlow<'a> {
+    fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a> {
         let host = request.url().host_str().unwrap_or_default();
         let header = match self.netrc.lookup(host) {
             Ok(None) => return AuthFlow::once(request),
             Ok(Some((login, password))) => basic::header(login, password),
             Err(error) => Err(error.to_error()),
         };
-        match header {
-            Ok(value) => {
-                request.headers_mut().insert(AUTHORIZATION, value);
-                AuthFlow::once(request)
-            }
-            Err(error) => AuthFlow::fail(error),
-        }
+        basic::authorized(request, header)
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use http::Method;
+use http::header::AUTHORIZATION;
 
 use super::super::Step;
 use super::*;

@@ -38,7 +38,6 @@ pub(crate) struct ResponseHead {
     pub(crate) reason: Option<Bytes>,
     pub(crate) headers: HeaderMap,
     /// There may be a `set-cookie` among them.
-    #[cfg_attr(not(feature = "cookies"), allow(dead_code, reason = "only a jar asks"))]
     pub(crate) sets_cookies: bool,
 }
 

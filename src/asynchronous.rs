@@ -13,10 +13,14 @@ macro_rules! example {
     };
 }
 
+mod connecting;
 #[path = "core/mod.rs"]
 mod core;
 #[path = "rt/tokio.rs"]
 pub(crate) mod rt;
+#[cfg(feature = "tower")]
+mod tower;
+mod transports;
 
 use std::future::Future;
 use std::io;
@@ -27,50 +31,22 @@ use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+pub(crate) use self::connecting::AroundConnect;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::iter::Iter;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
 pub use self::core::upgraded::Upgraded;
+pub use self::transports::Transport;
 use crate::body::{Body, writer_failed};
 use crate::error::Result;
-use crate::request::Request;
 use crate::shapes::Shape;
 
 crate::top_level::calls!();
 
 /// A boxed future, as [`Transport`] returns it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Sends requests in place of the network.
-pub trait Transport: Send + Sync {
-    /// Sends a request, and returns its response; see `Response::from` for how to make one.
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>>;
-
-    /// Ends the transport with its client.
-    fn close(&self) {}
-}
-
-impl<T: Transport + ?Sized> Transport for Box<T> {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
-        (**self).send(request)
-    }
-
-    fn close(&self) {
-        (**self).close();
-    }
-}
-
-impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
-        (**self).send(request)
-    }
-
-    fn close(&self) {
-        (**self).close();
-    }
-}
 
 impl Response {
     /// Writes the rest of the body, decoded, to a writer; returns how many bytes that were.

@@ -13,62 +13,36 @@ macro_rules! example {
     };
 }
 
+mod connecting;
 #[path = "core/mod.rs"]
 mod core;
 #[path = "rt/blocking.rs"]
 pub(crate) mod rt;
+mod transports;
 
 use std::io::{self, Read, Write};
 
 use bytes::Buf;
 
+pub(crate) use self::connecting::AroundConnect;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::iter::Iter;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
 pub use self::core::upgraded::Upgraded;
+pub use self::transports::Transport;
 use crate::body::{Body, writer_failed};
 use crate::config::Wait;
 use crate::error::Result;
-use crate::request::Request;
 use crate::shapes::Shape;
 
 crate::top_level::calls!();
-
-/// Sends requests in place of the network.
-pub trait Transport: Send + Sync {
-    /// Sends a request, and returns its response; see `Response::from` for how to make one.
-    fn send(&self, request: Request) -> Result<Response>;
-
-    /// Ends the transport with its client.
-    fn close(&self) {}
-}
 
 /// Reads the body, decoded.
 impl Read for Response {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_into(buffer).map_err(io::Error::from)
-    }
-}
-
-impl<T: Transport + ?Sized> Transport for Box<T> {
-    fn send(&self, request: Request) -> Result<Response> {
-        (**self).send(request)
-    }
-
-    fn close(&self) {
-        (**self).close();
-    }
-}
-
-impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
-    fn send(&self, request: Request) -> Result<Response> {
-        (**self).send(request)
-    }
-
-    fn close(&self) {
-        (**self).close();
     }
 }
 

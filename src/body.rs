@@ -286,6 +286,15 @@ impl Body {
         }
     }
 
+    /// The bytes where they are in memory, shared.
+    pub(crate) fn in_memory(&self) -> Option<Bytes> {
+        match &self.kind {
+            Kind::Empty => Some(Bytes::new()),
+            Kind::Bytes(bytes) => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+
     /// Returns the length where it is known.
     pub fn content_length(&self) -> Option<u64> {
         match &self.kind {
@@ -544,7 +553,16 @@ pub(crate) fn unlocked<T>(mutex: &mut Mutex<T>) -> &mut T {
     mutex.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// An error of the body of a transport's response, on its way through `io::Read` or a stream.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct OfTransport(pub(crate) Error);
+
 pub(crate) fn reader_failed(error: io::Error) -> Error {
+    let error = match error.downcast::<OfTransport>() {
+        Ok(own) => return own.0,
+        Err(error) => error,
+    };
     Error::new(
         ErrorKind::LocalProtocolError,
         format!("the reader of the request body failed: {error}"),
@@ -553,6 +571,10 @@ pub(crate) fn reader_failed(error: io::Error) -> Error {
 }
 
 pub(crate) fn stream_failed(error: BoxError) -> Error {
+    let error = match error.downcast::<OfTransport>() {
+        Ok(own) => return own.0,
+        Err(error) => error,
+    };
     Error::new(
         ErrorKind::LocalProtocolError,
         format!("the stream of the request body failed: {error}"),

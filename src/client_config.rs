@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::auth::Auth;
 use crate::config::{DEFAULT_MAX_REDIRECTS, PoolLimits, Timeout};
+use crate::decode::Codings;
 use crate::dial::DialOptions;
 use crate::error::Result;
 #[cfg(feature = "rustls")]
@@ -45,6 +46,12 @@ pub(crate) struct ClientConfig {
     pub(crate) dial: DialOptions,
     pub(crate) retries: u32,
     pub(crate) h1: H1Limits,
+    /// `None`: all that are compiled in.
+    pub(crate) codings: Option<Codings>,
+    pub(crate) refuses_trailing_data: bool,
+    pub(crate) keeps_cookies: bool,
+    pub(crate) lower_names: bool,
+    pub(crate) tls_info: bool,
     pub(crate) max_decoded_size: Option<u64>,
     #[cfg(feature = "rustls")]
     pub(crate) tls: crate::tls::TlsSource,
@@ -54,7 +61,8 @@ impl ClientConfig {
     /// The configuration of `Client::new()`.
     pub(crate) fn plain() -> Self {
         static HEADERS: OnceLock<Arc<DefaultHeaders>> = OnceLock::new();
-        let headers = HEADERS.get_or_init(|| Arc::new(DefaultHeaders::new(&HeaderMap::new(), &[])));
+        let headers =
+            HEADERS.get_or_init(|| Arc::new(DefaultHeaders::new(&HeaderMap::new(), &[], None)));
         ClientConfig {
             base_url: None,
             headers: headers.clone(),
@@ -76,6 +84,11 @@ impl ClientConfig {
             dial: DialOptions::default(),
             retries: 0,
             h1: H1Limits::default(),
+            codings: None,
+            refuses_trailing_data: false,
+            keeps_cookies: true,
+            lower_names: false,
+            tls_info: false,
             max_decoded_size: None,
             #[cfg(feature = "rustls")]
             tls: crate::tls::TlsOptions::default()
@@ -86,7 +99,14 @@ impl ClientConfig {
 
     /// Tells whether the jar can be passed by.
     pub(crate) fn has_empty_jar(&self) -> bool {
-        self.jar.is_certainly_empty()
+        !self.keeps_cookies || self.jar.is_certainly_empty()
+    }
+
+    /// Tells whether a body of these headers is decoded.
+    pub(crate) fn decodes(&self, headers: &HeaderMap) -> bool {
+        self.codings
+            .as_ref()
+            .is_none_or(|codings| codings.take(headers))
     }
 
     /// The jar's cookies for a URL, which is asked for only if the jar holds any.

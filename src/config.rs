@@ -19,7 +19,8 @@ pub(crate) const URL_LIMIT: usize = 65_536;
 /// How long each step of a request may take.
 ///
 /// `connect` is one deadline for everything until the connection stands: look-up, TCP, TLS. `read` and `write` are limits of inactivity: of one socket operation each, not of
-/// the transfer. `pool` limits the wait for a free connection. `total`, off by default, limits the whole exchange, body included.
+/// the transfer. `pool` limits the wait for a free connection. `total`, off by default, limits the whole exchange, body included; `head`,
+/// off by default, everything until the head of the response is there.
 /// Zero is an immediate timeout; a duration too long for the clock means none.
 ///
 /// ```
@@ -38,6 +39,7 @@ pub struct Timeout {
     write: Option<Duration>,
     pool: Option<Duration>,
     total: Option<Duration>,
+    head: Option<Duration>,
 }
 
 impl Timeout {
@@ -50,6 +52,7 @@ impl Timeout {
             write: each,
             pool: each,
             total: None,
+            head: None,
         }
     }
 
@@ -93,6 +96,13 @@ impl Timeout {
         self
     }
 
+    /// Limits the exchange from the call to the head of the response, redirects included; the body has its own time.
+    #[must_use]
+    pub fn head(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.head = limit.into();
+        self
+    }
+
     /// Returns the limit of connecting.
     pub fn connect_timeout(&self) -> Option<Duration> {
         self.connect
@@ -111,6 +121,16 @@ impl Timeout {
     /// Returns the limit of waiting for the pool.
     pub fn pool_timeout(&self) -> Option<Duration> {
         self.pool
+    }
+
+    /// Returns the limit of everything until the head of the response.
+    pub fn head_timeout(&self) -> Option<Duration> {
+        self.head
+    }
+
+    /// The limit that comes first of everything until the head of the response.
+    pub(crate) fn until_head(&self) -> Option<Duration> {
+        [self.head, self.total].into_iter().flatten().min()
     }
 
     /// Returns the limit of the whole exchange.
@@ -147,6 +167,7 @@ impl fmt::Debug for Timeout {
             ("write", self.write),
             ("pool", self.pool),
             ("total", self.total),
+            ("head", self.head),
         ] {
             match limit {
                 Some(limit) => debug.field(name, &limit),

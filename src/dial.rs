@@ -9,6 +9,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::{Error, ErrorKind, Phase};
+
+/// How long one of several addresses may stay silent before the next is tried beside it: less than
+/// [`ATTEMPT_DELAY`] where the time that is left would not suffice for all.
+pub(crate) fn attempt_delay(left: Option<Duration>, addresses: usize) -> Duration {
+    let share = left.map(|left| left / u32::try_from(addresses.max(1)).unwrap_or(u32::MAX));
+    share.map_or(ATTEMPT_DELAY, |share| share.min(ATTEMPT_DELAY))
+}
+
 /// How long one address may stay silent before the next is tried beside it (RFC 8305 section 5).
 pub(crate) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
@@ -42,12 +51,22 @@ impl<R: Resolve + ?Sized> Resolve for Arc<R> {
     }
 }
 
+/// TCP keep-alive: how long a connection is silent before probes begin, how long between them, how many.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KeepAlive {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) retries: Option<u32>,
+}
+
 /// How connections are made.
 #[derive(Clone, Default)]
 pub(crate) struct DialOptions {
     pub(crate) local_address: Option<IpAddr>,
     pub(crate) nodelay: Option<bool>,
-    pub(crate) keepalive: Option<Duration>,
+    pub(crate) keepalive: KeepAlive,
+    pub(crate) user_timeout: Option<Duration>,
+    pub(crate) interface: Option<Box<str>>,
     pub(crate) resolver: Option<Arc<dyn Resolve>>,
     pub(crate) overrides: Vec<(Box<str>, Vec<SocketAddr>)>,
     pub(crate) unix_socket: Option<PathBuf>,
@@ -71,10 +90,21 @@ impl fmt::Debug for DialOptions {
             .field("nodelay", &self.nodelay)
             .field("keepalive", &self.keepalive)
             .field("resolver", &self.resolver.is_some())
+            .field("user_timeout", &self.user_timeout)
+            .field("interface", &self.interface)
             .field("overrides", &self.overrides)
             .field("unix_socket", &self.unix_socket)
             .finish()
     }
+}
+
+/// A function around the step that connects returned without running it.
+pub(crate) fn not_connected() -> Error {
+    Error::new(
+        ErrorKind::ConnectError,
+        "what was given to around_connect did not run the step that connects",
+    )
+    .in_phase(Phase::Connect)
 }
 
 /// The addresses in the order to try them: families take turns, beginning with the resolver's first (RFC 8305 section 4).

@@ -9,7 +9,7 @@ use http::header::{
 };
 
 use crate::config;
-use crate::decode;
+use crate::decode::{self, Codings};
 
 /// The fields that the connection itself looks at. Clients rarely set them, so that one flag answers for all.
 const SPECIAL: [HeaderName; 9] = [
@@ -38,14 +38,21 @@ pub(crate) struct DefaultHeaders {
 
 impl DefaultHeaders {
     /// The library's defaults, with the client's replacing them by name (S3).
-    pub(crate) fn new(client: &HeaderMap, suppressed: &[HeaderName]) -> Self {
+    pub(crate) fn new(
+        client: &HeaderMap,
+        suppressed: &[HeaderName],
+        codings: Option<&Codings>,
+    ) -> Self {
+        let accepted = match codings {
+            None => decode::ACCEPT_ENCODING.map(HeaderValue::from_static),
+            Some(codings) => codings
+                .accept()
+                .and_then(|names| HeaderValue::try_from(names).ok()),
+        };
         let mut map = HeaderMap::with_capacity(4 + client.len());
         let library = [
             (ACCEPT, Some(HeaderValue::from_static("*/*"))),
-            (
-                ACCEPT_ENCODING,
-                decode::ACCEPT_ENCODING.map(HeaderValue::from_static),
-            ),
+            (ACCEPT_ENCODING, accepted),
             (
                 USER_AGENT,
                 Some(HeaderValue::from_static(config::USER_AGENT)),
@@ -387,7 +394,7 @@ mod tests {
     fn client() -> Arc<DefaultHeaders> {
         let mut map = HeaderMap::new();
         map.insert("x-auth", HeaderValue::from_static("from-client"));
-        Arc::new(DefaultHeaders::new(&map, &[]))
+        Arc::new(DefaultHeaders::new(&map, &[], None))
     }
 
     #[test]

@@ -67,7 +67,9 @@ mod spans;
 mod text;
 #[cfg(feature = "rustls")]
 mod tls;
+mod tls_info;
 mod top_level;
+pub mod transport;
 
 #[cfg(feature = "async")]
 pub use asynchronous::Client as AsyncClient;
@@ -87,6 +89,7 @@ pub use history::HistoryEntry;
 pub use http::header::{HeaderName, HeaderValue};
 pub use http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
 pub use links::{Link, Links};
+pub use no_proxy::NoProxy;
 pub use pairs::{HeaderKey, IntoAddresses, IntoLocalAddress};
 pub use proxy::{IntoProxy, Proxy, ProxyMode};
 pub use redirect::{Action, Attempt};
@@ -94,6 +97,7 @@ pub use request::Request;
 pub use shapes::{Chunks, Lines, Shape, Text};
 #[cfg(feature = "rustls")]
 pub use tls::{Certificate, CertificateRevocationList, ClientCert, TlsVersion, Verify};
+pub use tls_info::TlsInfo;
 pub use url::{self, Url};
 
 #[cfg(doctest)]

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
-use url::Host;
+use url::{Host, Url};
 
-use crate::location::Origin;
+use crate::location::{Location, Origin};
 use crate::mounts::{HostPattern, Pattern, parse_host, scheme_of_url, split_port};
 
 /// The hosts that are asked directly.
@@ -21,8 +21,16 @@ use crate::mounts::{HostPattern, Pattern, parse_host, scheme_of_url, split_port}
 /// ```
 ///
 /// What cannot be understood matches nothing: a typing error sends more through the proxy, never less.
+///
+/// ```
+/// use dimorph::{NoProxy, Url};
+///
+/// let list = NoProxy::new("localhost, .example.org");
+/// assert!(list.matches(&Url::parse("http://www.example.org/")?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
-pub(crate) struct NoProxy {
+pub struct NoProxy {
     all: bool,
     entries: Vec<Entry>,
 }
@@ -38,6 +46,24 @@ enum Entry {
 }
 
 impl NoProxy {
+    /// Makes the list of `NO_PROXY`'s form.
+    pub fn new(list: &str) -> NoProxy {
+        NoProxy::parse(list)
+    }
+
+    /// Reads the list from the environment: `no_proxy`, else `NO_PROXY`; `None` where neither is set.
+    pub fn from_env() -> Option<NoProxy> {
+        crate::env::no_proxy(&|name| std::env::var_os(name))
+    }
+
+    /// Tells whether a URL is to be asked directly; an URL without a host is not.
+    pub fn matches(&self, url: &Url) -> bool {
+        match Location::from_url(url.clone()) {
+            Ok(location) => self.bypasses(&location.origin()),
+            Err(_) => false,
+        }
+    }
+
     /// Parses a comma-separated list.
     pub(crate) fn parse(list: &str) -> NoProxy {
         let items = || list.split(',').map(str::trim);

@@ -372,7 +372,8 @@ impl<C, W> PoolState<C, W> {
         true
     }
 
-    fn drop_expired(&mut self, now: Instant, effects: &mut Effects<C, W>) {
+    /// Closes what has been idle for too long.
+    pub(crate) fn drop_expired(&mut self, now: Instant, effects: &mut Effects<C, W>) {
         let Some(expiry) = self.limits.expiry() else {
             return;
         };

@@ -159,6 +159,12 @@ impl Request {
         self.inner.headers.map_mut()
     }
 
+    /// Sends no header of this name, not even one that the connection would add; `content-length` stands for the `0` of an
+    /// empty body, which other bodies announce all the same.
+    pub fn without_header(&mut self, name: HeaderName) {
+        self.inner.headers.suppress(name);
+    }
+
     /// Returns the HTTP version to ask for.
     pub fn version(&self) -> Version {
         self.inner.version
@@ -346,6 +352,26 @@ impl fmt::Debug for RedactedUrl<'_> {
     }
 }
 
+/// The URL without credentials, for logs: userinfo as OpenTelemetry's conventions want it, the values of the query left out.
+pub(crate) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    if !url.username().is_empty() || url.password().is_some() {
+        // Neither fails for a URL that has userinfo.
+        let _ = url.set_username("REDACTED");
+        let _ = url.set_password(Some("REDACTED"));
+    }
+    if let Some(query) = url.query() {
+        let names: Vec<&str> = query
+            .split('&')
+            .map(|pair| pair.split('=').next().unwrap_or(""))
+            .collect();
+        let hidden = names.join("=REDACTED&") + "=REDACTED";
+        url.set_query(Some(&hidden));
+    }
+    url.set_fragment(None);
+    url.into()
+}
+
 impl<T: Into<Body>> TryFrom<http::Request<T>> for Request {
     type Error = Error;
 
@@ -391,6 +417,20 @@ impl TryFrom<Request> for http::Request<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_are_shown_without_credentials() {
+        let cases = [
+            ("http://h.test/a", "http://h.test/a"),
+            (
+                "http://tom:mot123@h.test/a?sig=s3cret&x#frag",
+                "http://REDACTED:REDACTED@h.test/a?sig=REDACTED&x=REDACTED",
+            ),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(shown(&Url::parse(url).unwrap()), expected);
+        }
+    }
 
     #[test]
     fn debug_hides_credentials() {

@@ -4,10 +4,9 @@
 //! holds a header, a body, or userinfo; of a query only names are shown.
 
 use tracing::field::Empty;
-use url::Url;
 
 use crate::events::{Event, EventKind};
-use crate::request::Request;
+use crate::request::{Request, shown};
 
 /// The target of every span and event.
 const TARGET: &str = "dimorph";
@@ -101,44 +100,5 @@ fn detail(kind: &EventKind<'_>) -> String {
         EventKind::Failed { error } => format!("{:?} in {:?}", error.kind(), error.phase()),
         EventKind::Informational { status, .. } => status.to_string(),
         other => format!("{other:?}"),
-    }
-}
-
-/// The URL without credentials: userinfo as the conventions want it, the values of the query left out.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    if !url.username().is_empty() || url.password().is_some() {
-        // Neither fails for a URL that has userinfo.
-        let _ = url.set_username("REDACTED");
-        let _ = url.set_password(Some("REDACTED"));
-    }
-    if let Some(query) = url.query() {
-        let names: Vec<&str> = query
-            .split('&')
-            .map(|pair| pair.split('=').next().unwrap_or(""))
-            .collect();
-        let hidden = names.join("=REDACTED&") + "=REDACTED";
-        url.set_query(Some(&hidden));
-    }
-    url.set_fragment(None);
-    url.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_shown_without_credentials() {
-        let cases = [
-            ("http://h.test/a", "http://h.test/a"),
-            (
-                "http://tom:mot123@h.test/a?sig=s3cret&x#frag",
-                "http://REDACTED:REDACTED@h.test/a?sig=REDACTED&x=REDACTED",
-            ),
-        ];
-        for (url, expected) in cases {
-            assert_eq!(shown(&Url::parse(url).unwrap()), expected);
-        }
     }
 }

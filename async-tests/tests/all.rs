@@ -13,8 +13,14 @@ pub(crate) use tokio::test as form_test;
 #[path = "asynchronous/form_util.rs"]
 pub(crate) mod form_util;
 
+#[path = "asynchronous/plugs.rs"]
+pub(crate) mod plugs;
+
 #[path = "../../sync-tests/tests/dual/mod.rs"]
 mod dual_tests;
+
+#[path = "asynchronous/apps.rs"]
+mod apps;
 
 #[path = "asynchronous/auth_flows.rs"]
 mod auth_flows;
@@ -27,6 +33,9 @@ mod only;
 
 #[path = "asynchronous/proxies.rs"]
 mod proxies;
+
+#[path = "asynchronous/tower.rs"]
+mod tower;
 
 #[path = "asynchronous/uploads.rs"]
 mod uploads;

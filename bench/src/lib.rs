@@ -5,7 +5,8 @@
 //!     ├─ child PEER WORKLOAD N           one peer, one workload: CPU time of that process alone
 //!     ├─ strace -c -f  child …           twice, with two counts; the difference has no start-up in it
 //!     ├─ valgrind      child …           the same
-//!     └─ bench-counting child …          the same under a counting allocator
+//!     ├─ bench-counting child …          the same under a counting allocator
+//!     └─ an axum application             in this process, against the same over loopback: wall time
 //! ```
 //! Everything is pinned to one CPU: a wake-up across CPUs costs more than a whole request. Each round runs every
 //! peer once, in a rotating order; a ratio is taken against the floor of its own round, and the table prints the
@@ -15,6 +16,7 @@
     reason = "a program whose work is to print a table"
 )]
 
+mod application;
 mod child;
 mod floor;
 mod measure;

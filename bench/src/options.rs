@@ -9,7 +9,7 @@ usage: bench [--quick] [--only W1,W3] [--peers floor,ureq] [--size BYTES] [--rou
        bench child PEER WORKLOAD N [--size BYTES]     one peer alone, for a profiler; starts its own server
 
   --quick      small sizes and few rounds: shows that all of it runs, measures little
-  --only       rows by the start of their names: W1 is W1 and W1-tls
+  --only       rows by the start of their names: W1 is W1 and W1-tls; app is the application in process
   --peers      columns by name; the floor is always there
   --size       bytes of the large bodies (default 1 GiB; --quick 64 MiB)
   --rounds     rounds of the small workloads (default 11; large bodies take half of them)

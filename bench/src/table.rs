@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::Done;
+use crate::application::{self, APPLICATION, AT_LEAST};
 use crate::child::{HOLD, Report, Scratch, Site, make_upload_file};
 use crate::measure::{Spread, pin};
 use crate::options::Options;
@@ -76,6 +77,10 @@ pub(crate) fn run(options: &Options) -> Done {
     if options.tools {
         output.per_request(&tools, &site, &results, options, &mut failures);
         output.per_connection(&tools, &site, &results, options, &mut failures);
+    }
+    if options.wants(APPLICATION) {
+        eprintln!("{APPLICATION} an axum application, in process and over loopback");
+        output.application(options, &mut failures);
     }
     println!("{}", output.tables.trim_end());
     failures.sort();
@@ -286,6 +291,40 @@ impl Output {
             let made = made.and_then(|(_, rounds)| nanoseconds(rounds, peer, Cost::client));
             let made = made.map_or(NONE.to_owned(), |spread| time(spread.median));
             rows.push(vec![peer.to_owned(), in_flight, idle, made]);
+        }
+        self.table(&rows);
+    }
+
+    /// Requests per second, and what asking in process is faster by.
+    fn application(&mut self, options: &Options, failures: &mut Vec<String>) {
+        let figures = match application::figures(options) {
+            Ok(figures) => figures,
+            Err(error) => return failures.push(format!("{APPLICATION}: {error}")),
+        };
+        let head = [
+            "an axum application of 50 routes, requests per second",
+            "in process",
+            "over loopback",
+            "ratio",
+        ];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        for row in figures {
+            let ratio = row.ratio;
+            rows.push(vec![
+                row.form.to_owned(),
+                format!("{:.0}", row.in_process.median),
+                format!("{:.0}", row.over_loopback.median),
+                format!(
+                    "{:.1} ({:.1}–{:.1})",
+                    ratio.median, ratio.least, ratio.greatest
+                ),
+            ]);
+            if ratio.median < AT_LEAST {
+                failures.push(format!(
+                    "{APPLICATION}: {} is {:.1} times as fast in process, and must be {AT_LEAST}",
+                    row.form, ratio.median
+                ));
+            }
         }
         self.table(&rows);
     }

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
+use super::app::AppSource;
 use super::watch::Watch;
 use super::wire_body::WireBody;
 use super::{dual, rt};
 use crate::body::{Body, ByteStream, Kind, ReadSource};
+use crate::client_config::ClientConfig;
 use crate::decode::{DecodeError, Decoder};
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::transport::{Play, Script};
 
 /// What is reserved for a body at once, whatever length is announced.
 const FIRST_ROOM: u64 = 64 * 1024;
@@ -29,6 +32,13 @@ enum Source {
     /// A transport's own reader or stream.
     Reader(Box<rt::BodyReader>),
     Stream(StreamSource),
+    /// What a mock plays.
+    Script(Box<Script>),
+    #[cfg_attr(
+        not(feature = "tower"),
+        allow(dead_code, reason = "only an application makes one")
+    )]
+    App(Box<AppSource>),
     Ended,
 }
 
@@ -92,14 +102,17 @@ impl Incoming {
         body
     }
 
-    /// Lets listeners hear of a transport's body.
-    pub(crate) fn watch(&mut self, watch: Option<Box<Watch>>) {
+    /// Lets listeners hear of a transport's body, and `total` end it.
+    pub(crate) fn watch(
+        &mut self,
+        watch: Option<Box<Watch>>,
+        total: Option<Instant>,
+        expected: Option<u64>,
+    ) {
+        self.total = total.or(self.total);
         self.watch = watch;
         if let Some(watch) = &mut self.watch {
-            watch.expect(match &self.source {
-                Source::Whole(bytes) => Some(bytes.len() as u64),
-                _ => None,
-            });
+            watch.expect(expected);
         }
     }
 
@@ -119,6 +132,16 @@ impl Incoming {
             Kind::Stream { stream, .. } => Source::Stream(StreamSource(stream)),
         };
         Incoming::new(source, started, None)
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn app(source: Box<AppSource>, started: Instant) -> Self {
+        Incoming::new(Source::App(source), started, None)
+    }
+
+    pub(crate) fn script(script: Box<Script>, started: Instant) -> Self {
+        let total = script.total;
+        Incoming::new(Source::Script(script), started, total)
     }
 
     /// Ends with `TotalTimeout` where it does not come to its end by then.
@@ -145,13 +168,16 @@ impl Incoming {
     }
 
     /// Decodes by the headers' `content-encoding`.
-    pub(crate) fn decode_by(&mut self, headers: &HeaderMap, most: Option<u64>) -> Result<()> {
-        if let Some(decoder) = Decoder::from_headers(headers).map_err(bad_coding)? {
+    pub(crate) fn decode_by(&mut self, headers: &HeaderMap, config: &ClientConfig) -> Result<()> {
+        if let Some(mut decoder) = Decoder::from_headers(headers).map_err(bad_coding)? {
+            if config.refuses_trailing_data {
+                decoder.refuse_trailing_data();
+            }
             self.decodes = true;
             self.decoder = Some(Box::new(Decoding {
                 decoder,
                 decoded: 0,
-                most,
+                most: config.max_decoded_size,
                 finished: false,
             }));
         }
@@ -179,6 +205,19 @@ impl Incoming {
     /// Gives the whole body once more.
     pub(crate) fn refill(&mut self, whole: Bytes) {
         self.rest = whole;
+    }
+
+    /// Gives the whole body once more, as it came over the wire.
+    pub(crate) fn rewind(&mut self, raw: Bytes) {
+        self.source = Source::Whole(raw);
+        self.touched = false;
+        self.downloaded = 0;
+    }
+
+    /// Decodes nothing: a client above does.
+    pub(crate) fn stay_raw(&mut self) {
+        self.decoder = None;
+        self.decodes = false;
     }
 
     /// Gives back what was not wanted of the last piece.
@@ -217,8 +256,9 @@ impl Incoming {
         let source = match &self.source {
             Source::Whole(bytes) => Some(bytes.len() as u64),
             Source::Wire(wire) => wire.remaining(),
+            Source::App(app) => app.remaining(),
             Source::Ended => Some(0),
-            Source::Reader(_) | Source::Stream(_) => None,
+            Source::Reader(_) | Source::Stream(_) | Source::Script(_) => None,
         };
         source.map(|left| left + (self.rest.len() + self.gathered.len()) as u64)
     }
@@ -250,6 +290,12 @@ impl Incoming {
     fn end(&mut self) {
         if let Source::Wire(wire) = &mut self.source {
             self.trailers = wire.trailers();
+        }
+        if let Source::App(app) = &mut self.source {
+            self.trailers = app.trailers();
+        }
+        if let Source::Script(script) = &mut self.source {
+            self.trailers = script.trailers.take();
         }
         self.source = Source::Ended;
         self.elapsed.get_or_insert_with(|| self.started.elapsed());
@@ -301,6 +347,16 @@ impl Incoming {
                     let piece = reader.next(total).await?;
                     (!piece.is_empty()).then(|| Bytes::copy_from_slice(piece))
                 }
+                Source::App(app) => app.next(total).await?,
+                Source::Script(script) => match script.next(Instant::now()) {
+                    Play::Piece(piece) => Some(piece),
+                    Play::Wait(until) => {
+                        rt::sleep_until(total.map_or(until, |total| total.min(until))).await;
+                        continue;
+                    }
+                    Play::Fail(error) => return Err(error),
+                    Play::End => None,
+                },
                 Source::Stream(stream) => match rt::next_item(&mut stream.0, None, total).await? {
                     rt::Item::Next(piece) => Some(piece),
                     rt::Item::End => None,
@@ -430,6 +486,32 @@ impl Incoming {
             self.gathered.extend_from_slice(&piece);
         }
         Ok(std::mem::take(&mut self.gathered).into())
+    }
+
+    /// Everything that is left, if it is at most `most` bytes; otherwise the connection is closed.
+    ///
+    /// # Errors
+    /// As [`collect`](Incoming::collect); `LimitExceeded` for more.
+    pub(crate) async fn collect_within(&mut self, most: u64) -> Result<Bytes> {
+        let too_large = |body: &mut Self| {
+            body.close();
+            let message = format!("the body is larger than the {most} bytes that are read");
+            Error::new(ErrorKind::LimitExceeded, message).in_phase(Phase::ReceiveBody)
+        };
+        // A length that is known is kept to.
+        match self.remaining() {
+            Some(left) if left > most => return Err(too_large(self)),
+            None if most < u64::MAX => {}
+            _ => return self.collect().await,
+        }
+        let mut whole = Vec::new();
+        while let Some(piece) = self.piece().await? {
+            if whole.len() as u64 + piece.len() as u64 > most {
+                return Err(too_large(self));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.into())
     }
 
     /// Everything that is left, raw, if it is at most `most` bytes; otherwise the connection is closed.

@@ -16,6 +16,7 @@ use crate::client_config::ClientConfig;
 use crate::config::{PoolLimits, Timeout};
 #[cfg(feature = "cookies")]
 use crate::cookies::Cookies;
+use crate::decode::Codings;
 use crate::dial::Resolve;
 use crate::error::{Error, Phase, Result};
 use crate::events::{Event, HookResult};
@@ -40,7 +41,7 @@ pub struct ClientBuilder {
     config: ClientConfig,
     headers: HeaderMap,
     suppressed: Vec<HeaderName>,
-    plugs: Plugs,
+    pub(crate) plugs: Plugs,
     trust_env: bool,
     own_proxies: bool,
     error: Option<Error>,
@@ -293,13 +294,69 @@ impl ClientBuilder {
 
     /// Sets how long a connection is silent before TCP keep-alive probes begin. Default: none are sent.
     pub fn tcp_keepalive(mut self, idle: impl Into<Option<Duration>>) -> Self {
-        self.config.dial.keepalive = idle.into();
+        self.config.dial.keepalive.idle = idle.into();
+        self
+    }
+
+    /// Sets how long after one TCP keep-alive probe the next is sent. Default: the system's.
+    pub fn tcp_keepalive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.config.dial.keepalive.interval = interval.into();
+        self
+    }
+
+    /// Sets how many TCP keep-alive probes go unanswered before the connection is given up. Default: the system's.
+    pub fn tcp_keepalive_retries(mut self, retries: impl Into<Option<u32>>) -> Self {
+        self.config.dial.keepalive.retries = retries.into();
+        self
+    }
+
+    /// Sets how long sent data may stay unacknowledged before the connection is given up (TCP_USER_TIMEOUT; Linux only,
+    /// elsewhere nothing happens). Default: the system's.
+    pub fn tcp_user_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.config.dial.user_timeout = limit.into();
+        self
+    }
+
+    /// Connects through this network interface (SO_BINDTODEVICE; Linux only, elsewhere connecting fails).
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.config.dial.interface = Some(name.into().into());
         self
     }
 
     /// Tries to connect so many more times where no connection could be made, after 0, 0.5, 1, 2 … seconds. Default: 0.
     pub fn retries(mut self, retries: u32) -> Self {
         self.config.retries = retries;
+        self
+    }
+
+    /// Asks for and takes off these content codings alone, of `gzip`, `deflate`, `br` and `zstd`; none: bodies stay as they come.
+    /// Default: all that are compiled in.
+    pub fn content_codings<I, N>(mut self, names: I) -> Self
+    where
+        I: IntoIterator<Item = N>,
+        N: AsRef<str>,
+    {
+        let names: Vec<N> = names.into_iter().collect();
+        match Codings::of(names.iter().map(AsRef::as_ref)) {
+            Ok(codings) => self.config.codings = Some(codings),
+            Err(name) => self.fail(Error::builder(format!(
+                "content_codings: `{}` is no coding that is compiled in",
+                name.escape_debug()
+            ))),
+        }
+        self
+    }
+
+    /// Refuses a body that goes on behind the end of its gzip, deflate or br stream with a `DecodingError`, as soon as that is
+    /// seen, or ignores what follows. Default: it is ignored, as in browsers.
+    pub fn refuse_trailing_data(mut self, refuse: bool) -> Self {
+        self.config.refuses_trailing_data = refuse;
+        self
+    }
+
+    /// Writes header names of HTTP/1.1 in Title-Case, or in lower case. Default: Title-Case, as HTTPX.
+    pub fn http1_title_case_headers(mut self, on: bool) -> Self {
+        self.config.lower_names = !on;
         self
     }
 
@@ -343,6 +400,16 @@ impl ClientBuilder {
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.plugs.transport = Some(Box::new(transport));
         self
+    }
+
+    /// Calls an application in place of the network: any tower `Service`, such as an axum `Router`
+    /// (HTTPX's `app`). The same as `transport(App::new(service))`; see [`App`](crate::transport::App) for more options.
+    #[cfg(feature = "tower")]
+    pub fn app<S>(self, service: S) -> Self
+    where
+        crate::transport::App<S>: Transport + 'static,
+    {
+        self.transport(crate::transport::App::new(service))
     }
 
     /// Sends requests whose URL fits a pattern through this transport (HTTPX's `mounts`).
@@ -422,6 +489,12 @@ impl ClientBuilder {
         self.auth(BearerAuth::new(token.to_string()))
     }
 
+    /// Keeps what servers set in the cookie jar and sends the jar's cookies, or does neither. Default: it does both.
+    pub fn cookie_store(mut self, keep: bool) -> Self {
+        self.config.keeps_cookies = keep;
+        self
+    }
+
     /// Uses this cookie jar, which may be shared with other clients. Default: an empty one of the client's own.
     #[cfg(feature = "cookies")]
     pub fn cookie_jar(mut self, jar: Cookies) -> Self {
@@ -473,8 +546,13 @@ impl ClientBuilder {
                 "the value of the header `{name}` begins or ends with white space"
             )));
         }
-        if !self.headers.is_empty() || !self.suppressed.is_empty() {
-            self.config.headers = Arc::new(DefaultHeaders::new(&self.headers, &self.suppressed));
+        let plain = self.headers.is_empty() && self.suppressed.is_empty();
+        if !plain || self.config.codings.is_some() {
+            self.config.headers = Arc::new(DefaultHeaders::new(
+                &self.headers,
+                &self.suppressed,
+                self.config.codings.as_ref(),
+            ));
         }
         if self.config.dial.unix_socket.is_some() && self.config.routes.has_proxies() {
             return Err(Error::builder(
@@ -540,6 +618,12 @@ impl ClientBuilder {
     /// Sets the newest TLS version spoken. Default: 1.3.
     pub fn max_tls_version(mut self, version: TlsVersion) -> Self {
         self.tls.max_version = Some(version);
+        self
+    }
+
+    /// Puts a [`TlsInfo`](crate::TlsInfo) into the extensions of responses that came through TLS. Default: it does not.
+    pub fn tls_info(mut self, on: bool) -> Self {
+        self.config.tls_info = on;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http::Method;
 use http::header::HeaderValue;
@@ -53,6 +54,7 @@ pub(crate) struct Plugs {
     pub(crate) transport: Option<Box<dyn Transport>>,
     pub(crate) mounted: Vec<Box<dyn Transport>>,
     pub(crate) on_response: Vec<Box<OnResponse>>,
+    pub(crate) around_connect: Vec<Box<super::AroundConnect>>,
 }
 
 impl Drop for Inner {
@@ -103,6 +105,11 @@ impl Client {
         &self.inner.config
     }
 
+    /// Closes the pool, and the transports in place of it.
+    pub(crate) fn shut(&self) {
+        self.inner.shut();
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.inner.pool
     }
@@ -118,6 +125,10 @@ impl Client {
 
     pub(crate) fn on_response(&self) -> &[Box<OnResponse>] {
         &self.inner.plugs.on_response
+    }
+
+    pub(crate) fn around_connect(&self) -> &[Box<super::AroundConnect>] {
+        &self.inner.plugs.around_connect
     }
 
     /// The number of the way through a proxy with credentials of a request's own.
@@ -193,6 +204,11 @@ impl Client {
         self.inner.config.base_url.as_ref().map(|base| base.url())
     }
 
+    /// Closes the idle connections whose `keepalive_expiry` has passed. Without it they are closed when the pool is used next.
+    pub fn close_expired(&self) {
+        self.inner.pool.close_expired(Instant::now());
+    }
+
     /// Counts what the pool holds now.
     pub fn pool_stats(&self) -> PoolStats {
         self.inner.pool.stats()
@@ -219,7 +235,7 @@ impl Client {
 
     /// Closes the idle connections and refuses new requests with `ClientClosed`. Responses that are being read go on.
     pub async fn close(&self) {
-        self.inner.shut();
+        self.shut();
     }
 }
 

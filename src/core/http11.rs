@@ -24,15 +24,40 @@ use crate::routes::lines_for;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waits {
     pub(crate) timeout: Timeout,
+    /// Ends the exchange, as far as it has come.
     pub(crate) total: Option<Instant>,
+    /// Ends the body.
+    body: Option<Instant>,
 }
 
 impl Waits {
     pub(crate) fn new(timeout: Timeout, started: Instant) -> Self {
-        let total = timeout
-            .total_timeout()
-            .and_then(|limit| started.checked_add(limit));
-        Waits { timeout, total }
+        let after = |limit: Option<Duration>| started.checked_add(limit?);
+        let body = after(timeout.total_timeout());
+        let total = match after(timeout.head_timeout()) {
+            Some(head) => Some(body.map_or(head, |body| body.min(head))),
+            None => body,
+        };
+        Waits {
+            timeout,
+            total,
+            body,
+        }
+    }
+
+    /// The limits from the head on.
+    pub(crate) fn of_body(&self) -> Waits {
+        Waits {
+            total: self.body,
+            ..*self
+        }
+    }
+
+    /// The limits that are left for a transport of the user's.
+    pub(crate) fn left(&self, now: Instant) -> Timeout {
+        let left = |end: Option<Instant>| end.map(|end| end.saturating_duration_since(now));
+        let head = self.timeout.head_timeout().and(self.total);
+        self.timeout.total(left(self.body)).head(left(head))
     }
 
     pub(crate) fn read(&self) -> Wait {
@@ -63,7 +88,7 @@ impl Waits {
     }
 
     pub(crate) fn total_timeout(&self) -> Error {
-        Error::timeout(ErrorKind::TotalTimeout, self.timeout.total_timeout())
+        Error::timeout(ErrorKind::TotalTimeout, self.timeout.until_head())
     }
 
     pub(crate) fn read_failed(&self, error: io::Error) -> Error {
@@ -325,6 +350,9 @@ impl Connection {
             headers,
             framing,
         );
+        if trip.lower_names {
+            lower_names(&mut self.outgoing);
+        }
     }
 
     /// The peer closed before the head was complete.
@@ -336,6 +364,15 @@ impl Connection {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => self.ended().with_source(error),
             _ => waits.read_failed(error).in_phase(Phase::ReceiveHead),
+        }
+    }
+}
+
+/// Writes the field names of a head in lower case.
+fn lower_names(head: &mut [u8]) {
+    for line in head.split_mut(|&b| b == b'\n').skip(1) {
+        if let Some(end) = line.iter().position(|&b| b == b':') {
+            line[..end].make_ascii_lowercase();
         }
     }
 }

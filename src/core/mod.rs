@@ -2,12 +2,15 @@
 //!
 //! `send.rs` shows a request's whole life. The rules for these files stand in `docs/src/how-it-is-built.md`.
 
+#[cfg_attr(not(feature = "tower"), path = "no_app.rs")]
+pub(crate) mod app;
 pub(crate) mod authenticate;
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod dial;
+pub(crate) mod handled;
 pub(crate) mod http11;
 pub(crate) mod iter;
 pub(crate) mod layer;
@@ -24,4 +27,4 @@ pub(crate) mod upload;
 pub(crate) mod watch;
 pub(crate) mod wire_body;
 
-pub(crate) use super::{Transport, dual, rt};
+pub(crate) use super::{AroundConnect, Transport, dual, rt};

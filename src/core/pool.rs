@@ -60,6 +60,10 @@ impl Pool {
         self.lock().stats()
     }
 
+    pub(crate) fn close_expired(&self, now: Instant) {
+        self.with(|state, effects| state.drop_expired(now, effects));
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().is_closed()
     }

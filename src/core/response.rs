@@ -30,6 +30,7 @@ use crate::redirect;
 use crate::request::{RedactedUrl, Request};
 use crate::shapes::{Chunks, Lines, Text};
 use crate::text;
+use crate::transport::{self, Content, Head};
 
 /// A response: its head, and its body still on the wire until it is read.
 ///
@@ -68,13 +69,8 @@ impl Response {
         }
     }
 
-    pub(crate) fn from_wire(
-        head: ResponseHead,
-        body: Incoming,
-        request: Request,
-        config: Arc<ClientConfig>,
-    ) -> Result<Self> {
-        let mut response = Response::from_inner(Inner {
+    pub(crate) fn from_wire(head: ResponseHead, body: Incoming, request: Request) -> Self {
+        Response::from_inner(Inner {
             status: head.status,
             version: head.version,
             reason: head.reason.map(|bytes| latin1(&bytes)),
@@ -91,17 +87,13 @@ impl Response {
             body,
             pending: rt::Pending::default(),
             upgrade: None,
-        });
-        response.adopt(config)?;
-        Ok(response)
+        })
     }
 
     /// Takes over what the client knows about bodies.
-    fn adopt(&mut self, config: Arc<ClientConfig>) -> Result<()> {
-        if self.inner.body.remaining() != Some(0) {
-            self.inner
-                .body
-                .decode_by(&self.inner.headers, config.max_decoded_size)?;
+    pub(crate) fn adopt(&mut self, config: Arc<ClientConfig>) -> Result<()> {
+        if self.inner.body.remaining() != Some(0) && config.decodes(&self.inner.headers) {
+            self.inner.body.decode_by(&self.inner.headers, &config)?;
         }
         self.inner.config = Some(config);
         Ok(())
@@ -114,10 +106,13 @@ impl Response {
         config: Arc<ClientConfig>,
         started: Instant,
         watch: Option<Box<Watch>>,
+        total: Option<Instant>,
     ) -> Result<()> {
         self.inner.request = request;
         self.inner.body.restart_clock(started);
-        self.inner.body.watch(watch);
+        let expected = self.inner.body.remaining();
+        let expected = expected.or_else(|| self.content_length());
+        self.inner.body.watch(watch, total, expected);
         self.adopt(config)
     }
 
@@ -225,6 +220,11 @@ impl Response {
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
         announced.or_else(|| self.inner.body.remaining())
+    }
+
+    /// Tells whether a content coding is taken off the body, so that `content-encoding` and `content-length` are not its own.
+    pub fn is_decoded(&self) -> bool {
+        self.inner.body.is_decoded()
     }
 
     /// Returns the trailers, once the body has been read to its end.
@@ -582,6 +582,10 @@ impl Response {
     }
 
     async fn whole(&mut self) -> Result<Bytes> {
+        self.whole_within(u64::MAX).await
+    }
+
+    async fn whole_within(&mut self, most: u64) -> Result<Bytes> {
         if let Some(content) = &self.inner.content {
             return Ok(content.clone());
         }
@@ -591,7 +595,7 @@ impl Response {
             let piece = piece.map_err(|error| self.failed(error))?;
             self.inner.body.put_back(piece.unwrap_or_default());
         }
-        let whole = self.inner.body.collect().await;
+        let whole = self.inner.body.collect_within(most).await;
         whole.map_err(|error| self.failed(error))
     }
 
@@ -617,6 +621,73 @@ impl fmt::Debug for Response {
             self.inner.status.as_u16(),
             self.reason()
         )
+    }
+}
+
+impl Response {
+    /// The response of an application in process.
+    #[cfg(feature = "tower")]
+    pub(crate) fn from_app(parts: http::response::Parts, body: Incoming) -> Self {
+        let mut response = Response::from(http::Response::from_parts(parts, Body::empty()));
+        response.inner.body = body;
+        response
+    }
+
+    /// The response as a handler sees it.
+    pub(crate) fn into_shared(mut self) -> transport::Response {
+        self.inner.body.stay_raw();
+        transport::Response {
+            head: Head {
+                status: self.inner.status,
+                version: self.inner.version,
+                headers: std::mem::take(&mut self.inner.headers),
+                extensions: std::mem::take(&mut self.inner.extensions),
+                reason: self.inner.reason.take(),
+            },
+            content: Content::Native(Box::new(self), None),
+        }
+    }
+
+    /// The response that a handler returned.
+    pub(crate) fn from_shared(shared: transport::Response) -> Result<Self> {
+        let transport::Response { head, content } = shared;
+        let mut response = match content {
+            Content::Made(body) => Response::from(http::Response::new(body)),
+            Content::Native(native, _) => match native.downcast::<Response>() {
+                Ok(response) => *response,
+                Err(_) => return Err(from_elsewhere()),
+            },
+            Content::Script(script) => {
+                let mut response = Response::from(http::Response::new(Body::empty()));
+                response.inner.body = Incoming::script(script, Instant::now());
+                response
+            }
+            Content::Away => return Err(from_elsewhere()),
+        };
+        let inner = &mut response.inner;
+        inner.status = head.status;
+        inner.version = head.version;
+        inner.headers = head.headers;
+        inner.extensions = head.extensions;
+        inner.reason = head.reason;
+        Ok(response)
+    }
+}
+
+fn from_elsewhere() -> Error {
+    Error::new(
+        ErrorKind::LocalProtocolError,
+        "the handler returned a response whose body it had not finished to read, or one of the other client",
+    )
+}
+
+#[dual]
+impl Response {
+    /// Reads the whole body as it came, for a handler; it can be read again.
+    pub(crate) async fn read_raw(&mut self, most: u64) -> Result<Bytes> {
+        let raw = self.whole_within(most).await?;
+        self.inner.body.rewind(raw.clone());
+        Ok(raw)
     }
 }
 

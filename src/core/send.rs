@@ -18,7 +18,6 @@ use std::time::Instant;
 
 use super::body::Incoming;
 use super::client::Client;
-use super::dial::dial;
 use super::dual;
 use super::http11::Waits;
 use super::pool::Lease;
@@ -26,6 +25,7 @@ use super::response::Response;
 use super::upload::Upload;
 use super::watch::Watch;
 use super::wire_body::WireBody;
+use crate::client_config::ClientConfig;
 use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{EventKind, Trace};
@@ -60,6 +60,8 @@ pub(crate) struct Trip<'a> {
     pub(crate) trace: Option<&'a Arc<Trace>>,
     /// The client has proxies, on this way or another.
     pub(crate) has_proxies: bool,
+    /// Field names go out in lower case.
+    pub(crate) lower_names: bool,
     /// `proxy-authorization` of the user's own.
     pub(crate) authorization: Option<&'a HeaderValue>,
 }
@@ -158,7 +160,11 @@ impl Client {
         let sent = match self.transport_to(target) {
             Some(transport) => self.through(transport, request, call).await,
             None => match self.over_the_wire(&mut request, target, call).await {
-                Ok((lease, head, reader)) => self.respond(lease, head, reader, request, call),
+                Ok((lease, head, reader)) => respond(config, lease, head, reader, request, call)
+                    .and_then(|mut response| match response.adopt(config.clone()) {
+                        Ok(()) => Ok(response),
+                        Err(error) => Err(response.locate(error)),
+                    }),
                 Err(error) => Err(error.with_request(request)),
             },
         };
@@ -166,7 +172,9 @@ impl Client {
             Ok(response) => response,
             Err(error) => return Err(failed(trace, error)),
         };
-        response.store_cookies(&config.jar);
+        if config.keeps_cookies {
+            response.store_cookies(&config.jar);
+        }
         for hook in self.on_response() {
             if let Err(error) = hook(&mut response) {
                 return Err(failed(trace, response.locate(error)));
@@ -175,11 +183,43 @@ impl Client {
         Ok(response)
     }
 
+    /// One exchange for a client above: by this one's pool, TLS, proxies and mounts, and nothing else of it.
+    pub(crate) async fn carry(&self, mut request: Request) -> Result<Response> {
+        let config = self.config();
+        let started = Instant::now();
+        let timeout = request.timeout().copied().unwrap_or(config.timeout);
+        if request.options().on_download.is_some() {
+            // The client above counts.
+            request.options_mut().on_download = None;
+        }
+        let call = Call {
+            waits: Waits::new(timeout, started),
+            started,
+            history: Vec::new(),
+            trace: Trace::begin(&config.on_event, &request, started),
+        };
+        if let Err(error) = request.prepare() {
+            return Err(call.failed(error.with_request(request)));
+        }
+        let target = match config.routes.find(request.location()) {
+            Ok(target) => target,
+            Err(error) => return Err(call.failed(error.with_request(request))),
+        };
+        let sent = match self.transport_to(target) {
+            Some(transport) => transport.send(request).await,
+            None => match self.over_the_wire(&mut request, target, &call).await {
+                Ok((lease, head, reader)) => respond(config, lease, head, reader, request, &call),
+                Err(error) => Err(error.with_request(request)),
+            },
+        };
+        sent.map_err(|error| call.failed(error))
+    }
+
     /// Through a transport of the user's.
     async fn through(
         &self,
         transport: &dyn super::Transport,
-        request: Request,
+        mut request: Request,
         call: &Call,
     ) -> Result<Response> {
         if self.pool().is_closed() {
@@ -189,8 +229,15 @@ impl Client {
         }
         let kept = request.shadow();
         let begun = Instant::now();
+        *request.timeout_mut() = Some(call.waits.left(begun));
         let mut response = match transport.send(request).await {
             Ok(response) => response,
+            // What was left to the transport says little: the limit is the call's.
+            Err(error) if error.kind() == ErrorKind::TotalTimeout && call.waits.is_over() => {
+                let limit = call.waits.total_timeout();
+                let error = error.with_message(|_| limit.message().to_owned());
+                return Err(error.with_request(kept));
+            }
             Err(error) => return Err(error.with_request(kept)),
         };
         if let Some(trace) = &call.trace {
@@ -203,7 +250,8 @@ impl Client {
             trace.tell(now, kind);
         }
         let watch = Watch::new(&kept, call.trace.as_ref());
-        response.complete(kept, self.config().clone(), call.started, watch)?;
+        let total = call.waits.of_body().total;
+        response.complete(kept, self.config().clone(), call.started, watch, total)?;
         Ok(response)
     }
 
@@ -242,6 +290,7 @@ impl Client {
             waits,
             trace: call.trace.as_ref(),
             has_proxies: routes.has_proxies(),
+            lower_names: self.config().lower_names,
             authorization: match target {
                 Some(Target::Proxy(_)) => request.request_headers().get(&PROXY_AUTHORIZATION),
                 _ => None,
@@ -263,7 +312,7 @@ impl Client {
             lease.discard();
             upload = Upload::new(request.body().try_clone()?.take_for_sending()?);
         }
-        let connection = lease.insert(dial(self.config(), &trip).await?);
+        let connection = lease.insert(self.dial(&trip).await?);
         let (head, reader) = connection
             .exchange(request, &mut upload, framing, &trip)
             .await?;
@@ -317,46 +366,6 @@ impl Client {
         }
     }
 
-    fn respond(
-        &self,
-        mut lease: Lease,
-        head: ResponseHead,
-        reader: BodyReader,
-        request: Request,
-        call: &Call,
-    ) -> Result<Response> {
-        let remote_addr = lease
-            .connection()
-            .and_then(|connection| connection.remote_addr);
-        let config = self.config().clone();
-        let switched = head.status == StatusCode::SWITCHING_PROTOCOLS
-            || (*request.method() == Method::CONNECT && head.status.is_success());
-        let mut upgrade = None;
-        let mut watch = Watch::new(&request, call.trace.as_ref());
-        let body = if switched {
-            upgrade = Some(lease);
-            Incoming::whole(bytes::Bytes::new(), call.started, watch)
-        } else {
-            let mut wire = WireBody::new(lease, reader, call.waits);
-            match wire.take_if_complete() {
-                Ok(Some(bytes)) => Incoming::whole(bytes, call.started, watch),
-                Ok(None) => {
-                    if let Some(watch) = &mut watch {
-                        watch.expect(wire.remaining());
-                    }
-                    Incoming::wire(wire, call.started, call.waits.total, watch)
-                }
-                Err(error) => return Err(error.with_request(request)),
-            }
-        };
-        let mut response = Response::from_wire(head, body, request, config)?;
-        response.set_remote_addr(remote_addr);
-        if let Some(lease) = upgrade {
-            response.set_upgrade(lease);
-        }
-        Ok(response)
-    }
-
     /// The request that a redirect asks for, if it is to be followed.
     fn next_request(
         &self,
@@ -406,6 +415,54 @@ impl Client {
         }
         Ok(Some(next))
     }
+}
+
+/// Makes the response of what came over the wire; its body is not decoded yet.
+fn respond(
+    config: &ClientConfig,
+    mut lease: Lease,
+    head: ResponseHead,
+    reader: BodyReader,
+    request: Request,
+    call: &Call,
+) -> Result<Response> {
+    let remote_addr = lease
+        .connection()
+        .and_then(|connection| connection.remote_addr);
+    let waits = call.waits.of_body();
+    let tls_info = match (config.tls_info, lease.connection()) {
+        (true, Some(connection)) => connection.stream.tls_info(),
+        _ => None,
+    };
+    let switched = head.status == StatusCode::SWITCHING_PROTOCOLS
+        || (*request.method() == Method::CONNECT && head.status.is_success());
+    let mut upgrade = None;
+    let mut watch = Watch::new(&request, call.trace.as_ref());
+    let body = if switched {
+        upgrade = Some(lease);
+        Incoming::whole(bytes::Bytes::new(), call.started, watch)
+    } else {
+        let mut wire = WireBody::new(lease, reader, waits);
+        match wire.take_if_complete() {
+            Ok(Some(bytes)) => Incoming::whole(bytes, call.started, watch),
+            Ok(None) => {
+                if let Some(watch) = &mut watch {
+                    watch.expect(wire.remaining());
+                }
+                Incoming::wire(wire, call.started, waits.total, watch)
+            }
+            Err(error) => return Err(error.with_request(request)),
+        }
+    };
+    let mut response = Response::from_wire(head, body, request);
+    response.set_remote_addr(remote_addr);
+    if let Some(info) = tls_info {
+        response.extensions_mut().insert(info);
+    }
+    if let Some(lease) = upgrade {
+        response.set_upgrade(lease);
+    }
+    Ok(response)
 }
 
 /// Tells the listeners that a request failed, and passes the error on.

@@ -7,6 +7,7 @@ use super::layer::Layer;
 use super::tls_stream::TlsSession;
 use super::{dual, rt};
 use crate::config::Wait;
+use crate::tls_info::TlsInfo;
 
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -93,6 +94,11 @@ impl Stream {
             tls.close(&mut self.io);
         }
         self.io.close();
+    }
+
+    /// What the server showed of itself, for a connection through TLS.
+    pub(crate) fn tls_info(&self) -> Option<TlsInfo> {
+        self.tls.as_ref().map(|tls| tls.info())
     }
 
     /// Gives back the buffers that only bulk transfers need.

@@ -17,6 +17,7 @@ use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::location::Origin;
 use crate::tls;
+use crate::tls_info::TlsInfo;
 
 /// The first reads: enough for a handshake flight or a small response.
 const SMALL_READ: usize = 8 * 1024;
@@ -106,6 +107,16 @@ impl TlsSession {
     pub(crate) fn close(&mut self, io: &mut Layer) {
         self.session.send_close_notify();
         let _ = self.try_flush(io);
+    }
+
+    pub(crate) fn info(&self) -> TlsInfo {
+        let shown = self.session.peer_certificates();
+        let own = shown.and_then(<[_]>::first);
+        let version = self.session.protocol_version();
+        TlsInfo::new(
+            own.map(|certificate| certificate.to_vec()),
+            version.and_then(tls::TlsVersion::of),
+        )
     }
 
     pub(crate) fn shrink(&mut self) {

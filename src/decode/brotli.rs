@@ -20,7 +20,6 @@ pub(super) struct Brotli {
 enum At {
     Start,
     Stream,
-    /// What follows the stream is ignored.
     End,
 }
 
@@ -51,7 +50,6 @@ impl fmt::Debug for Brotli {
 impl Coding for Brotli {
     fn decode(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<(), DecodeError> {
         if self.at == At::End {
-            input.clear();
             return Ok(());
         }
         if !input.is_empty() {
@@ -77,7 +75,6 @@ impl Coding for Brotli {
             BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Ok(()),
             BrotliResult::ResultSuccess => {
                 self.at = At::End;
-                input.clear();
                 Ok(())
             }
             BrotliResult::ResultFailure => {
@@ -86,6 +83,10 @@ impl Coding for Brotli {
                 Err(DecodeError::corrupt(NAME, detail))
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.at == At::End
     }
 
     fn finish(&self) -> Result<(), DecodeError> {

@@ -20,7 +20,6 @@ enum At {
     /// One byte came, too few to tell.
     OneByte(u8),
     Stream(Decompress),
-    /// What follows the stream is ignored.
     End,
 }
 
@@ -59,12 +58,13 @@ impl Coding for Deflate {
                     Stopped::Waiting => return Ok(()),
                     Stopped::AtEnd => self.at = At::End,
                 },
-                At::End => {
-                    input.clear();
-                    return Ok(());
-                }
+                At::End => return Ok(()),
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.at, At::End)
     }
 
     fn finish(&self) -> Result<(), DecodeError> {

@@ -29,7 +29,7 @@ enum At {
     Between,
     /// After a member and a byte that may be the first of another.
     HalfMagic,
-    /// After a member and something that is none: ignored, as browsers and curl do.
+    /// After a member and something that is none.
     Trailing,
 }
 
@@ -79,12 +79,13 @@ impl Coding for Gzip {
                     }
                     Some(_) => self.at = At::Trailing,
                 },
-                At::Trailing => {
-                    input.clear();
-                    return Ok(());
-                }
+                At::Trailing => return Ok(()),
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.at == At::Trailing
     }
 
     fn finish(&self) -> Result<(), DecodeError> {

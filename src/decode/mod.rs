@@ -9,7 +9,7 @@
 //! ```
 //!
 //! What happens after the end of a compressed stream, per coding: gzip reads the next member if one
-//! begins there and ignores anything else; deflate and br ignore the rest; zstd must go on with
+//! begins there and ignores anything else; deflate and br ignore the rest, all unless told to refuse it; zstd must go on with
 //! another frame, anything else is an error. This is what HTTPX does with each of them, but for
 //! further gzip members, which HTTPX drops.
 
@@ -76,6 +76,62 @@ pub(crate) const ACCEPT_ENCODING: Option<&str> = match (
     (false, false, false, false) => None,
 };
 
+/// The codings compiled in, in the order of the default `accept-encoding`.
+const COMPILED: &[&str] = &[
+    #[cfg(feature = "gzip")]
+    "gzip",
+    #[cfg(feature = "deflate")]
+    "deflate",
+    #[cfg(feature = "brotli")]
+    "br",
+    #[cfg(feature = "zstd")]
+    "zstd",
+];
+
+/// Which codings a client asks for and takes off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Codings(Vec<&'static str>);
+
+impl Codings {
+    /// Those of `names`; a name that is none of them is given back.
+    pub(crate) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Result<Codings, String> {
+        let mut codings = Vec::new();
+        for name in names {
+            match COMPILED
+                .iter()
+                .find(|known| known.eq_ignore_ascii_case(name))
+            {
+                Some(known) => codings.push(*known),
+                None => return Err(name.to_owned()),
+            }
+        }
+        Ok(Codings(codings))
+    }
+
+    /// The `accept-encoding` that asks for them.
+    pub(crate) fn accept(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.join(", "))
+    }
+
+    fn has(&self, coding: &[u8]) -> bool {
+        let coding = match coding.to_ascii_lowercase().as_slice() {
+            b"x-gzip" => "gzip".to_owned(),
+            other => String::from_utf8_lossy(other).into_owned(),
+        };
+        self.0.contains(&coding.as_str())
+    }
+
+    /// Tells whether a body of these headers is decoded.
+    pub(crate) fn take(&self, headers: &HeaderMap) -> bool {
+        let fields = headers.get_all(CONTENT_ENCODING).into_iter();
+        let names = fields.flat_map(|field| field.as_bytes().split(|&b| b == b','));
+        names
+            .map(<[u8]>::trim_ascii)
+            .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"))
+            .all(|name| self.has(name))
+    }
+}
+
 /// The most that one [`Decoder::next`] yields, and the most that waits between two stages.
 pub(crate) const MAX_PIECE: usize = 64 * 1024;
 
@@ -94,6 +150,8 @@ pub(crate) enum DecodeError {
     },
     #[error("the {coding} data ends before its end mark")]
     Truncated { coding: &'static str },
+    #[error("something follows the end of the compressed data")]
+    TrailingData,
     #[cfg(feature = "zstd")]
     #[error("the {coding} data asks for a window of {window} bytes, the limit is {limit}")]
     WindowTooLarge {
@@ -164,6 +222,13 @@ impl Decoder {
             raw: RawInput::default(),
             failed: None,
         }))
+    }
+
+    /// Fails on what follows the end of a stream, instead of ignoring it.
+    pub(crate) fn refuse_trailing_data(&mut self) {
+        for stage in &mut self.stages {
+            stage.refuses_trailing_data = true;
+        }
     }
 
     /// Takes raw body bytes; to be called when [`Decoder::next`] has returned `None`.
@@ -250,8 +315,13 @@ fn pull(stages: &mut [Stage], raw: &mut RawInput) -> Result<Pulled, DecodeError>
 trait Coding: fmt::Debug + Send + Sync {
     /// Decodes from the front of `input` into the spare capacity of `out`, which it never grows.
     ///
-    /// Returns when `out` is full, or when `input` is used up and nothing is left to write.
+    /// Returns when `out` is full, when `input` is used up and nothing is left to write, or when the coding [is over](Coding::is_over).
     fn decode(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<(), DecodeError>;
+
+    /// Tells whether the stream has ended, so that what is left of the input is no part of it.
+    fn is_over(&self) -> bool {
+        false
+    }
 
     /// Fails if the input may not end here.
     fn finish(&self) -> Result<(), DecodeError>;
@@ -265,6 +335,7 @@ struct Stage {
     out: Vec<u8>,
     /// The last piece was as large as its buffer: more is to be expected from the same input.
     overflowing: bool,
+    refuses_trailing_data: bool,
 }
 
 impl Stage {
@@ -274,6 +345,7 @@ impl Stage {
             input: Bytes::new(),
             out: Vec::new(),
             overflowing: false,
+            refuses_trailing_data: false,
         }
     }
 
@@ -291,6 +363,14 @@ impl Stage {
             self.out = Vec::with_capacity(wanted);
         }
         self.coding.decode(&mut self.input, &mut self.out)?;
+        if self.coding.is_over() && !self.input.is_empty() {
+            match self.refuses_trailing_data {
+                false => self.input.clear(),
+                // What was decoded before it is given out first.
+                true if !self.out.is_empty() => {}
+                true => return Err(DecodeError::TrailingData),
+            }
+        }
         self.overflowing = self.out.len() == self.out.capacity();
         Ok(self.take_piece())
     }

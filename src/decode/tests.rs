@@ -306,6 +306,27 @@ fn what_follows_a_stream_is_ignored_but_for_zstd() {
 }
 
 #[test]
+fn what_follows_a_stream_is_refused_where_asked_for() {
+    for (coding, body) in bodies() {
+        for tail in [&b""[..], b"and something else"] {
+            let mut decoder = decoder(coding);
+            decoder.refuse_trailing_data();
+            decoder.feed([&body, tail].concat().into());
+            let mut content = 0;
+            let failed = loop {
+                match decoder.next() {
+                    Ok(Some(piece)) => content += piece.len(),
+                    Ok(None) => break false,
+                    Err(_) => break true,
+                }
+            };
+            assert_eq!(failed, !tail.is_empty(), "{coding} {tail:?}");
+            assert!(content > 0, "{coding}: what came before is given out");
+        }
+    }
+}
+
+#[test]
 fn zstd_frames_and_skippable_frames_follow_each_other() {
     let skippable = b"\x5a\x2a\x4d\x18\x03\0\0\0abc";
     let empty = b"\x50\x2a\x4d\x18\0\0\0\0";

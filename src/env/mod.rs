@@ -9,7 +9,7 @@ mod proxies;
 mod tls;
 
 pub(crate) use netrc::netrc_paths;
-pub(crate) use proxies::{EnvProxies, proxies};
+pub(crate) use proxies::{EnvProxies, no_proxy, proxies};
 #[cfg(feature = "rustls")]
 pub(crate) use tls::{
     SSL_CERT_DIR, SSL_CERT_FILE, SSLKEYLOGFILE, cert_dirs, cert_file, has_tls_files, key_log_file,

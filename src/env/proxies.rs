@@ -31,16 +31,18 @@ impl EnvProxies {
     }
 }
 
+/// Reads `NO_PROXY`, in either case.
+pub(crate) fn no_proxy(env: Env<'_>) -> Option<NoProxy> {
+    // What is no Unicode cannot be a host's name.
+    variable(env, "no_proxy", "NO_PROXY").map(|(_, list)| NoProxy::parse(&list.to_string_lossy()))
+}
+
 /// Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` (S21). `None`: there is no proxy.
 ///
 /// # Errors
 /// A proxy's URL that cannot be used: going on without it would send past the proxy what was meant for it.
 pub(crate) fn proxies(env: Env<'_>) -> Result<Option<EnvProxies>> {
-    let no_proxy = match variable(env, "no_proxy", "NO_PROXY") {
-        // What is no Unicode cannot be a host's name.
-        Some((_, list)) => NoProxy::parse(&list.to_string_lossy()),
-        None => NoProxy::default(),
-    };
+    let no_proxy = no_proxy(env).unwrap_or_default();
     if no_proxy.bypasses_all() {
         return Ok(None);
     }

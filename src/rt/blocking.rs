@@ -5,8 +5,14 @@
 
 #[path = "blocking/connect.rs"]
 mod connect;
+#[path = "options.rs"]
+mod options;
 #[path = "blocking/resolver.rs"]
 mod resolver;
+#[cfg(feature = "tower")]
+#[cfg_attr(feature = "tower-tokio", path = "blocking/tokio_runner.rs")]
+#[cfg_attr(not(feature = "tower-tokio"), path = "blocking/runner.rs")]
+mod runner;
 
 use std::future::Future;
 #[cfg(feature = "rustls")]
@@ -14,6 +20,7 @@ use std::io::IoSlice;
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -29,6 +36,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use connect::connect;
 pub(crate) use resolver::resolve;
+#[cfg(feature = "tower")]
+pub(crate) use runner::Runner;
 
 /// A connected socket.
 #[derive(Debug)]
@@ -318,27 +327,44 @@ pub(crate) fn drive<T>(
     mut future: Pin<Box<dyn Future<Output = T> + Send>>,
     deadline: Option<Instant>,
 ) -> Option<T> {
-    struct Unpark(Thread);
+    poll_until(|cx| future.as_mut().poll(cx), deadline)
+}
+
+/// Polls on this thread until there is a value; `None`: the deadline came first.
+fn poll_until<T>(
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    deadline: Option<Instant>,
+) -> Option<T> {
+    /// Woken before is remembered: a wait inside the poll may take the thread's own token.
+    struct Unpark(Thread, AtomicBool);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
+            self.1.store(true, Ordering::Release);
             self.0.unpark();
         }
     }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let unpark = Arc::new(Unpark(std::thread::current(), AtomicBool::new(false)));
+    let waker = Waker::from(unpark.clone());
     let mut cx = Context::from_waker(&waker);
     loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+        if let Poll::Ready(value) = poll(&mut cx) {
             return Some(value);
         }
-        match deadline {
-            None => std::thread::park(),
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return None;
+        while !unpark.1.swap(false, Ordering::Acquire) {
+            match deadline {
+                None => std::thread::park(),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    std::thread::park_timeout(left);
                 }
-                std::thread::park_timeout(left);
             }
+        }
+        // One that wakes itself all the time does not outlast the deadline.
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return None;
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! The same public names as in `rt/blocking.rs`. A wait arms one timer per connection, re-armed only when it fires early, instead of one timer per read.
 
+#[path = "options.rs"]
+mod options;
+
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,14 +18,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::net::RecvFlags;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Sleep;
 
 use crate::body::{ByteStream, READ_SIZE, ReadSource, reader_failed, stream_failed, unlocked};
 use crate::config::Wait;
-use crate::dial::{ATTEMPT_DELAY, DialOptions};
+use crate::dial::{DialOptions, attempt_delay};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A connected socket, with the one timer of its waits.
@@ -301,6 +304,40 @@ pub(crate) async fn drive<T>(
     before(deadline, future).await.ok()
 }
 
+/// What drives an application: the task that waits for it.
+#[cfg(feature = "tower")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Runner;
+
+#[cfg(feature = "tower")]
+impl Runner {
+    pub(crate) fn of(_slot: &std::sync::OnceLock<Box<dyn std::any::Any + Send + Sync>>) -> Runner {
+        Runner
+    }
+
+    /// Runs a future to its end; `None`: the deadline came first.
+    pub(crate) async fn run<T>(
+        &self,
+        future: impl Future<Output = T>,
+        deadline: Option<Instant>,
+    ) -> Option<T> {
+        match deadline {
+            None => Some(future.await),
+            Some(_) => before(deadline, future).await.ok(),
+        }
+    }
+
+    /// Waits for the next frame of a body.
+    pub(crate) async fn frame(
+        &self,
+        body: &mut crate::transport::AppBody,
+        deadline: Option<Instant>,
+    ) -> Option<Option<Result<http_body::Frame<Bytes>>>> {
+        self.run(poll_fn(|cx| body.as_mut().poll_frame(cx)), deadline)
+            .await
+    }
+}
+
 /// Looks up a host's addresses on tokio's blocking threads.
 pub(crate) async fn resolve(host: &str, deadline: Option<Instant>) -> io::Result<Vec<SocketAddr>> {
     before(deadline, tokio::net::lookup_host((host, 0)))
@@ -308,7 +345,7 @@ pub(crate) async fn resolve(host: &str, deadline: Option<Instant>) -> io::Result
         .map(Iterator::collect)
 }
 
-/// Connects to the first address that answers; a silent one is joined by the next after [`ATTEMPT_DELAY`].
+/// Connects to the first address that answers; a silent one is joined by the next after [a delay](attempt_delay).
 pub(crate) async fn connect(
     addresses: &[SocketAddr],
     options: &DialOptions,
@@ -317,7 +354,9 @@ pub(crate) async fn connect(
     let (socket, peer) = match addresses {
         [only] => (before(deadline, begin(*only, options)).await??, Some(*only)),
         _ => {
-            let socket = before(deadline, race(addresses, options)).await??;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let delay = attempt_delay(left, addresses.len());
+            let socket = before(deadline, race(addresses, options, delay)).await??;
             let peer = socket.peer_addr().ok();
             (socket, peer)
         }
@@ -325,13 +364,15 @@ pub(crate) async fn connect(
     if options.nodelay != Some(false) {
         socket.set_nodelay(true)?;
     }
-    if let Some(idle) = options.keepalive {
-        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
-    }
+    options::once_connected(&SockRef::from(&socket), options)?;
     Ok(Stream::new(Socket::Tcp(socket), peer))
 }
 
-async fn race(addresses: &[SocketAddr], options: &DialOptions) -> io::Result<TcpStream> {
+async fn race(
+    addresses: &[SocketAddr],
+    options: &DialOptions,
+    pause: Duration,
+) -> io::Result<TcpStream> {
     let mut untried = addresses.iter();
     let mut pending: Vec<Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send + '_>>> =
         Vec::new();
@@ -359,9 +400,7 @@ async fn race(addresses: &[SocketAddr], options: &DialOptions) -> io::Result<Tcp
             match untried.next() {
                 Some(address) => {
                     pending.push(Box::pin(begin(*address, options)));
-                    delay
-                        .as_mut()
-                        .reset(tokio::time::Instant::now() + ATTEMPT_DELAY);
+                    delay.as_mut().reset(tokio::time::Instant::now() + pause);
                 }
                 None if pending.is_empty() => {
                     return Poll::Ready(Err(last_error
@@ -381,6 +420,7 @@ async fn begin(address: SocketAddr, options: &DialOptions) -> io::Result<TcpStre
     } else {
         TcpSocket::new_v6()?
     };
+    options::before_connect(&SockRef::from(&socket), options)?;
     if let Some(local) = options.local_address {
         socket.bind(SocketAddr::new(local, 0))?;
     }

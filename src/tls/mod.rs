@@ -55,6 +55,15 @@ impl TlsVersion {
     pub const TLS_1_2: TlsVersion = TlsVersion(Version::Tls12);
     /// TLS 1.3.
     pub const TLS_1_3: TlsVersion = TlsVersion(Version::Tls13);
+
+    /// The version that a session speaks.
+    pub(crate) fn of(version: rustls::ProtocolVersion) -> Option<TlsVersion> {
+        match version {
+            rustls::ProtocolVersion::TLSv1_2 => Some(TlsVersion::TLS_1_2),
+            rustls::ProtocolVersion::TLSv1_3 => Some(TlsVersion::TLS_1_3),
+            _ => None,
+        }
+    }
 }
 
 /// The TLS options of one client.

@@ -13,8 +13,17 @@ pub(crate) use maybe_async::must_be_sync as dual;
 #[path = "blocking/form_util.rs"]
 pub(crate) mod form_util;
 
+#[path = "blocking/plugs.rs"]
+pub(crate) mod plugs;
+
 #[path = "dual/mod.rs"]
 mod dual_tests;
 
+#[path = "blocking/apps_tokio.rs"]
+mod apps_tokio;
+
 #[path = "blocking/only.rs"]
 mod only;
+
+#[path = "blocking/ureq.rs"]
+mod ureq;

@@ -158,6 +158,12 @@ const CASES: &[(&str, &str, usize)] = &[
         "async { exchange.send(request).await?; sleep().await; }",
         1,
     ),
+    (
+        "transport/retry.rs",
+        "async { next.send(request).await?; next.sleep(time).await; }",
+        0,
+    ),
+    ("transport/retry.rs", "async { sleep(time).await; }", 1),
     // tokio.
     ("rt/tokio.rs", "use tokio::net::TcpStream;", 0),
     (

@@ -44,6 +44,9 @@ impl File {
         match self.path.as_str() {
             "lib.rs" => Room::Lib,
             "blocking.rs" | "asynchronous.rs" => Room::Instance,
+            path if path.starts_with("blocking/") || path.starts_with("asynchronous/") => {
+                Room::Instance
+            }
             path if path.starts_with("core/") => Room::Core,
             path if path.starts_with("rt/") || path == "rt.rs" => Room::Rt,
             _ => Room::Shared,
@@ -140,11 +143,14 @@ fn shared_never_awaits(file: &File) -> Vec<Finding> {
     if file.room() != Room::Shared {
         return Vec::new();
     }
-    // An authentication flow is a generator: it may await its exchange, and nothing else.
-    let exchange_only = file.path.starts_with("auth/");
+    // Authentication flows and transport handlers are generators: they may await what drives them, and nothing else.
+    let driver = [("auth/", "exchange.send("), ("transport/", "next.")]
+        .into_iter()
+        .find(|(room, _)| file.path.starts_with(room))
+        .map(|(_, driver)| driver);
     let awaits = awaits(&file.code).filter(|&at| {
         let statement = file.code[..at].rfind([';', '{', '}']).map_or(0, |i| i + 1);
-        !(exchange_only && file.code[statement..at].contains("exchange.send("))
+        !driver.is_some_and(|driver| file.code[statement..at].contains(driver))
     });
     awaits
         .map(|at| file.found(at, "a shared file awaits"))

@@ -104,7 +104,7 @@ pub(crate) fn make(name: &str, setup: &Setup) -> Done<Box<dyn Peer>> {
 const PIECE: usize = 256 << 10;
 
 /// The runtime of every async peer.
-fn current_thread() -> Done<tokio::runtime::Runtime> {
+pub(crate) fn current_thread() -> Done<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?)

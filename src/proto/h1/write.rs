@@ -54,7 +54,9 @@ pub(crate) fn request_framing(
         (true, false) => chunked_as_told(headers.map())?,
         (false, true) => length_as_told(headers.map(), length)?,
         (false, false) => match length {
-            Some(0) if announces_empty_body(method) => RequestFraming::Length(0),
+            Some(0) if announces_empty_body(method) && !headers.is_suppressed(&CONTENT_LENGTH) => {
+                RequestFraming::Length(0)
+            }
             Some(0) => RequestFraming::Absent,
             Some(length) => RequestFraming::Length(length),
             None => RequestFraming::Chunked,

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
-use socket2::{Domain, Protocol, SockAddr, Socket as RawSocket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket as RawSocket, Type};
 
-use super::{Socket, Stream, poll_many};
-use crate::dial::{ATTEMPT_DELAY, DialOptions};
+use super::{Socket, Stream, options as socket_options, poll_many};
+use crate::dial::{DialOptions, attempt_delay};
 
-/// Connects to the first address that answers; a silent one is joined by the next after [`ATTEMPT_DELAY`].
+/// Connects to the first address that answers; a silent one is joined by the next after [a delay](attempt_delay).
 pub(crate) fn connect(
     addresses: &[SocketAddr],
     options: &DialOptions,
@@ -19,6 +19,8 @@ pub(crate) fn connect(
     let mut untried = addresses.iter();
     let mut pending: Vec<(RawSocket, SocketAddr)> = Vec::new();
     let mut next_attempt = Instant::now();
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(next_attempt));
+    let delay = attempt_delay(left, addresses.len());
     let mut last_error = None;
     loop {
         if pending.is_empty() || Instant::now() >= next_attempt {
@@ -27,7 +29,7 @@ pub(crate) fn connect(
                     Ok((socket, true)) => return finish(socket, *address, options),
                     Ok((socket, false)) => {
                         pending.push((socket, *address));
-                        next_attempt = Instant::now() + ATTEMPT_DELAY;
+                        next_attempt = Instant::now() + delay;
                     }
                     Err(error) => last_error = Some(error),
                 }
@@ -85,6 +87,7 @@ fn begin(address: SocketAddr, options: &DialOptions) -> io::Result<(RawSocket, b
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
+    socket_options::before_connect(&socket, options)?;
     if let Some(local) = options.local_address {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
@@ -104,8 +107,6 @@ fn finish(socket: RawSocket, peer: SocketAddr, options: &DialOptions) -> io::Res
     if options.nodelay != Some(false) {
         socket.set_tcp_nodelay(true)?;
     }
-    if let Some(idle) = options.keepalive {
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
-    }
+    socket_options::once_connected(&socket, options)?;
     Ok(Stream::new(Socket::Tcp(socket.into()), Some(peer)))
 }

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use dimorph::blocking::{Response, Transport};
 use dimorph::{Body, Request, Result};
 
+pub(crate) use super::ureq::over;
+
 /// Which form this is.
 pub(crate) const IS_ASYNC: bool = false;
 

@@ -29,6 +29,11 @@ pub(crate) const HOSTS: [&str; 13] = [
 
 /// Begins a client that looks at no environment and trusts the tests' authority.
 pub(crate) fn builder() -> ClientBuilder {
+    form_util::over(own_engine(), &[], None)
+}
+
+/// The same, and whatever engine these tests are run over, this is dimorph's own.
+fn own_engine() -> ClientBuilder {
     Client::builder()
         .trust_env(false)
         .verify(certs().ca_file.to_str().unwrap())
@@ -41,9 +46,10 @@ pub(crate) fn client() -> Client {
 
 /// Begins a client for which every host of the cases, on whatever port, is this server.
 pub(crate) fn builder_to(server: &Server) -> ClientBuilder {
-    HOSTS.iter().fold(builder(), |builder, host| {
+    let builder = HOSTS.iter().fold(own_engine(), |builder, host| {
         builder.resolve(host, [server.address()])
-    })
+    });
+    form_util::over(builder, &HOSTS, Some(server.address()))
 }
 
 /// Makes a client for which every host of the cases is this server.

@@ -6,10 +6,12 @@
 
 pub(crate) use crate::{dual, form, form_test, form_util};
 
+mod apps;
 mod auth;
 mod body;
 mod client;
 mod common;
+mod conformance;
 mod cookies;
 mod cookies_and_headers;
 mod early_responses;
@@ -24,9 +26,11 @@ mod httpx_cases;
 mod late_key_updates;
 mod memory;
 mod merging;
+mod mocks;
 mod mounts;
 mod multipart;
 mod next_request;
+mod options;
 mod pool;
 mod proxies;
 mod proxy_answers;
@@ -38,6 +42,7 @@ mod real_peers;
 mod real_peers_auth;
 mod real_peers_proxy;
 mod recorders;
+mod recording;
 mod redirect;
 mod redirects_on_the_way;
 mod responses;
@@ -53,3 +58,4 @@ mod transports;
 mod upgrades;
 pub(crate) mod uploads_over_tls;
 mod urls;
+mod wrappers;

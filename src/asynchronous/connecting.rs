@@ -1,0 +1,48 @@
+//! What runs around the step that connects, in the async form.
+
+use super::core::connection::Connection;
+use super::core::dial::dial;
+use super::core::send::Trip;
+use super::{BoxFuture, Client, ClientBuilder};
+use crate::dial::not_connected;
+use crate::error::Result;
+
+/// Runs around the step that connects.
+pub(crate) type AroundConnect =
+    dyn for<'a> Fn(BoxFuture<'a, Result<()>>) -> BoxFuture<'a, Result<()>> + Send + Sync;
+
+impl ClientBuilder {
+    /// Wraps the future of each new connection: the one given in is the whole step (name, TCP, proxy, TLS), the one returned
+    /// runs in its place. Several wrap one another, the last given outermost. An error that it gives ends the request.
+    pub fn around_connect(
+        mut self,
+        around: impl for<'a> Fn(BoxFuture<'a, Result<()>>) -> BoxFuture<'a, Result<()>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.plugs.around_connect.push(Box::new(around));
+        self
+    }
+}
+
+impl Client {
+    /// Opens a connection.
+    pub(crate) async fn dial(&self, trip: &Trip<'_>) -> Result<Box<Connection>> {
+        let around = self.around_connect();
+        if around.is_empty() {
+            return dial(self.config(), trip).await;
+        }
+        let mut made = None;
+        let slot = &mut made;
+        let mut step: BoxFuture<'_, Result<()>> = Box::pin(async move {
+            *slot = Some(dial(self.config(), trip).await?);
+            Ok(())
+        });
+        for wrap in around {
+            step = wrap(step);
+        }
+        step.await?;
+        made.ok_or_else(not_connected)
+    }
+}

@@ -1,0 +1,109 @@
+//! An application in process, in this form: it is run by the caller, and so is its body.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tower_service::Service;
+
+use super::body::Incoming;
+use super::response::Response;
+use super::{dual, rt};
+use crate::body::{Body, unlocked};
+use crate::config::Timeout;
+use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
+use crate::request::Request;
+use crate::transport::{App, AppBody};
+
+/// The body of an application's response.
+pub(crate) struct AppSource {
+    /// Never locked: it makes what is only `Send` also `Sync`.
+    body: Mutex<AppBody>,
+    runner: rt::Runner,
+    trailers: Option<Box<HeaderMap>>,
+}
+
+impl AppSource {
+    pub(crate) fn trailers(&mut self) -> Option<Box<HeaderMap>> {
+        self.trailers.take()
+    }
+
+    /// How much is left, where the application says so.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        // Nobody else holds it.
+        let body = self.body.try_lock().ok()?;
+        body.size_hint().exact()
+    }
+}
+
+impl fmt::Debug for AppSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AppSource")
+    }
+}
+
+#[dual]
+impl AppSource {
+    /// The next piece; `None` at the end.
+    pub(crate) async fn next(&mut self, total: Option<Instant>) -> Result<Option<Bytes>> {
+        loop {
+            let body = unlocked(&mut self.body);
+            let Some(frame) = self.runner.frame(body, total).await else {
+                return Err(total_over());
+            };
+            let Some(frame) = frame.transpose()? else {
+                return Ok(None);
+            };
+            match frame.into_data() {
+                Ok(piece) => return Ok(Some(piece)),
+                Err(other) => {
+                    if let Ok(trailers) = other.into_trailers() {
+                        self.trailers.get_or_insert_default().extend(trailers);
+                    }
+                    // Frames that are always there never wait for the deadline.
+                    if total.is_some_and(|total| Instant::now() >= total) {
+                        return Err(total_over());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn total_over() -> Error {
+    Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveBody)
+}
+
+/// Asks the application, within the request's `head` and `total` timeouts.
+#[dual]
+pub(crate) async fn answer<S, R>(app: &App<S>, request: Request) -> Result<Response>
+where
+    S: Service<http::Request<Body>, Response = http::Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    R: http_body::Body + Send + 'static,
+    R::Data: Into<Bytes>,
+    R::Error: Into<BoxError>,
+{
+    let started = Instant::now();
+    let timeout = request.timeout().copied();
+    let within = |limit: fn(&Timeout) -> Option<Duration>| {
+        timeout.and_then(|timeout| started.checked_add(limit(&timeout)?))
+    };
+    let (head, total) = (within(Timeout::until_head), within(Timeout::total_timeout));
+    let runner = rt::Runner::of(&app.runner);
+    let calling = app.call(request)?;
+    let Some(answered) = runner.run(calling, head).await else {
+        return Err(Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveHead));
+    };
+    let (parts, body) = answered?.into_parts();
+    let source = AppSource {
+        body: Mutex::new(body),
+        runner,
+        trailers: None,
+    };
+    let body = Incoming::app(Box::new(source), started).until(total);
+    Ok(Response::from_app(parts, body))
+}

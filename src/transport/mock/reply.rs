@@ -1,0 +1,98 @@
+//! The answers of routes: fixed ones, and those of closures.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::path::PathParams;
+use super::response::MockResponse;
+use crate::error::Result;
+use crate::request::Request;
+
+/// How a route answers one of its calls; see [`IntoReply`].
+pub struct MockReply(Kind);
+
+enum Kind {
+    Fixed(Box<Mutex<MockResponse>>),
+    Called(Box<Answer>),
+}
+
+type Answer = dyn Fn(&Request, &PathParams) -> MockResponse + Send + Sync;
+
+impl MockReply {
+    pub(super) fn fixed(response: MockResponse) -> Self {
+        MockReply(Kind::Fixed(Box::new(Mutex::new(response))))
+    }
+
+    pub(super) fn called<F>(answer: F) -> Self
+    where
+        F: Fn(&Request, &PathParams) -> MockResponse + Send + Sync + 'static,
+    {
+        MockReply(Kind::Called(Box::new(answer)))
+    }
+
+    /// The answer to one request.
+    pub(super) fn to(&self, request: &Request, params: &PathParams) -> Result<MockResponse> {
+        match &self.0 {
+            Kind::Fixed(fixed) => {
+                let mut fixed = fixed.lock().unwrap_or_else(PoisonError::into_inner);
+                fixed.try_clone()
+            }
+            Kind::Called(answer) => Ok(answer(request, params)),
+        }
+    }
+}
+
+impl std::fmt::Debug for MockReply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Kind::Fixed(_) => "MockReply(fixed)",
+            Kind::Called(_) => "MockReply(closure)",
+        })
+    }
+}
+
+/// What a route answers with: anything that is `Into<MockResponse>`, or a closure `Fn(&Request) -> R` or
+/// `Fn(&Request, &PathParams) -> R` that returns such a thing.
+///
+/// The type parameter tells the three apart and is never written.
+pub trait IntoReply<M> {
+    #[doc(hidden)]
+    fn into_reply(self) -> MockReply;
+}
+
+/// Marks a reply that is the same for every request.
+#[derive(Debug)]
+pub enum Fixed {}
+
+/// Marks a closure that looks at the request.
+#[derive(Debug)]
+pub enum OfRequest {}
+
+/// Marks a closure that looks at the request and the path's parameters.
+#[derive(Debug)]
+pub enum OfParams {}
+
+impl<T: Into<MockResponse>> IntoReply<Fixed> for T {
+    fn into_reply(self) -> MockReply {
+        MockReply::fixed(self.into())
+    }
+}
+
+impl<F, R> IntoReply<(OfRequest, R)> for F
+where
+    F: Fn(&Request) -> R + Send + Sync + 'static,
+    R: Into<MockResponse>,
+{
+    fn into_reply(self) -> MockReply {
+        MockReply::called(move |request, _| self(request).into())
+    }
+}
+
+impl<F, R> IntoReply<(OfParams, R)> for F
+where
+    F: Fn(&Request, &PathParams) -> R + Send + Sync + 'static,
+    R: Into<MockResponse>,
+{
+    fn into_reply(self) -> MockReply {
+        MockReply::called(move |request, params| self(request, params).into())
+    }
+}

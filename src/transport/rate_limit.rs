@@ -1,0 +1,262 @@
+//! So many requests in so much time.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::deadline::Deadline;
+use super::{Handler, Handling, Next};
+use crate::request::Request;
+
+/// How many hosts are remembered before those at rest are forgotten.
+const HOSTS: usize = 1024;
+
+/// A layer that lets requests through at a limited rate; the others wait for their turn.
+///
+/// It is a token bucket: full at first, each request takes a token out, and they come back evenly. Turns are given in the order of asking. Who waits sleeps, once, and
+/// never past the request's total timeout: one whose turn comes later waits in vain and takes no turn from others. Clones share the bucket, so that one limit can
+/// stand over several clients.
+///
+/// ```
+/// use std::time::Duration;
+/// use dimorph::transport::{Handler, RateLimit};
+///
+/// // Ten requests a second to each host, and never two at once.
+/// let limit = RateLimit::new(10, Duration::from_secs(1)).burst(1).per_host();
+/// let engine = dimorph::Client::new();
+/// let client = dimorph::Client::builder().transport(limit.over(engine)).build()?;
+/// # Ok::<(), dimorph::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RateLimit {
+    rate: Rate,
+    per_host: bool,
+    buckets: Arc<Mutex<Buckets>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    /// From one token to the next.
+    interval: Duration,
+    /// How many tokens the bucket holds.
+    burst: u32,
+}
+
+#[derive(Debug)]
+struct Buckets {
+    by_host: HashMap<String, Bucket>,
+    /// At how many hosts those at rest are forgotten next.
+    full: usize,
+}
+
+/// The moment at which the bucket is full again; a token less for each interval until then.
+#[derive(Debug, Clone, Copy)]
+struct Bucket(Instant);
+
+impl RateLimit {
+    /// Makes a limit of this many requests in this time, all of which may come at once; at least one.
+    ///
+    /// As many again may follow within the same time, as the tokens come back: for a strict limit in any stretch of time, see [`burst`](RateLimit::burst).
+    pub fn new(requests: u32, per: Duration) -> Self {
+        let requests = requests.max(1);
+        RateLimit {
+            rate: Rate {
+                interval: per / requests,
+                burst: requests,
+            },
+            per_host: false,
+            buckets: Arc::new(Mutex::new(Buckets {
+                by_host: HashMap::new(),
+                full: HOSTS,
+            })),
+        }
+    }
+
+    /// Sets how many requests may come at once after a rest, at least one; default: as many as in the whole time.
+    #[must_use]
+    pub fn burst(mut self, requests: u32) -> Self {
+        self.rate.burst = requests.max(1);
+        self
+    }
+
+    /// Gives each host and port a bucket of its own.
+    #[must_use]
+    pub fn per_host(mut self) -> Self {
+        self.per_host = true;
+        self
+    }
+
+    /// Takes a token if its time comes soon enough; returns how long to wait, and whether it was taken.
+    fn take(&self, request: &Request, now: Instant, deadline: Deadline) -> (Duration, bool) {
+        let host = match self.per_host {
+            true => {
+                let url = request.url();
+                let port = url.port_or_known_default().unwrap_or(0);
+                format!("{}:{port}", url.host_str().unwrap_or(""))
+            }
+            false => String::new(),
+        };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.forget_those_at_rest(now);
+        let bucket = buckets.by_host.entry(host).or_insert(Bucket(now));
+        let (wait, after) = self.rate.next(*bucket, now);
+        let taken = deadline.allows(wait, now);
+        if taken {
+            *bucket = after;
+        }
+        (wait, taken)
+    }
+}
+
+impl Rate {
+    /// How long to wait for a token, and the bucket without it.
+    fn next(self, bucket: Bucket, now: Instant) -> (Duration, Bucket) {
+        let until_full = bucket.0.saturating_duration_since(now);
+        let wait = until_full.saturating_sub(self.interval.saturating_mul(self.burst - 1));
+        // A time beyond the clock is never reached, nor waited for.
+        let after = bucket.0.max(now).checked_add(self.interval);
+        (wait, Bucket(after.unwrap_or(bucket.0)))
+    }
+}
+
+impl Buckets {
+    /// A bucket that is full is as good as a new one.
+    fn forget_those_at_rest(&mut self, now: Instant) {
+        if self.by_host.len() >= self.full {
+            self.by_host.retain(|_, bucket| bucket.0 > now);
+            self.full = HOSTS.max(2 * self.by_host.len());
+        }
+    }
+}
+
+impl Handler for RateLimit {
+    fn handle<'a>(&'a self, mut request: Request, next: Next) -> Handling<'a> {
+        Box::pin(async move {
+            let now = next.now();
+            let deadline = Deadline::of(&request, now);
+            let (wait, taken) = self.take(&request, now, deadline);
+            if !wait.is_zero() || !taken {
+                // Without a token this ends with the total timeout.
+                next.sleep(wait).await;
+                deadline.shorten(&mut request, next.now());
+            }
+            next.send(request).await
+        })
+    }
+}
+
+impl fmt::Debug for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimit")
+            .field("interval", &self.rate.interval)
+            .field("burst", &self.rate.burst)
+            .field("per_host", &self.per_host)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Timeout;
+    use http::Method;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn request(url: &str) -> Request {
+        Request::new(Method::GET, url).unwrap()
+    }
+
+    fn wait(limit: &RateLimit, request: &Request, now: Instant) -> (Duration, bool) {
+        limit.take(request, now, Deadline::of(request, now))
+    }
+
+    #[test]
+    fn tokens_come_back_evenly_and_turns_are_given_in_order() {
+        let limit = RateLimit::new(2, 2 * SECOND).burst(3);
+        let start = Instant::now();
+        let request = request("http://h.test/");
+        for (at, expected) in [
+            // Three at once, and the others a second apart, as they asked.
+            (0, 0),
+            (0, 0),
+            (0, 0),
+            (0, 1),
+            (0, 2),
+            (1, 2),
+            // All have gone by 3; by 5 two tokens have come back.
+            (5, 0),
+            (5, 0),
+            (5, 1),
+            // A long rest fills the bucket, and no more.
+            (1000, 0),
+            (1000, 0),
+            (1000, 0),
+            (1000, 1),
+        ] {
+            let (waits, taken) = wait(&limit, &request, start + at * SECOND);
+            assert_eq!((waits, taken), (expected * SECOND, true), "at {at}");
+        }
+    }
+
+    #[test]
+    fn no_turn_is_taken_that_comes_too_late() {
+        let limit = RateLimit::new(1, 10 * SECOND);
+        let start = Instant::now();
+        let patient = request("http://h.test/");
+        let mut hasty = request("http://h.test/");
+        *hasty.timeout_mut() = Some(Timeout::none().total(5 * SECOND));
+        assert_eq!(wait(&limit, &hasty, start), (Duration::ZERO, true));
+        for _ in 0..3 {
+            assert_eq!(wait(&limit, &hasty, start), (10 * SECOND, false));
+        }
+        assert_eq!(wait(&limit, &patient, start), (10 * SECOND, true));
+    }
+
+    #[test]
+    fn hosts_have_buckets_of_their_own_if_told() {
+        let now = Instant::now();
+        for (per_host, expected) in [(true, 0), (false, 1)] {
+            let limit = RateLimit::new(1, SECOND);
+            let limit = if per_host { limit.per_host() } else { limit };
+            for (url, first) in [("http://a.test/1", true), ("http://A.test:80/2", false)] {
+                let (waits, _) = wait(&limit, &request(url), now);
+                assert_eq!(waits.is_zero(), first, "{url}");
+            }
+            let (waits, _) = wait(&limit.clone(), &request("https://a.test/"), now);
+            assert_eq!(waits, 2 * expected * SECOND);
+        }
+    }
+
+    #[test]
+    fn hosts_at_rest_are_forgotten() {
+        let limit = RateLimit::new(1, SECOND).per_host();
+        let start = Instant::now();
+        for number in 0..5000u32 {
+            let url = format!("http://h{number}.test/");
+            // Ten are busy at any moment.
+            wait(&limit, &request(&url), start + number * SECOND / 10);
+        }
+        let known = limit.buckets.lock().unwrap().by_host.len();
+        assert!(known <= HOSTS, "{known}");
+    }
+
+    #[test]
+    fn odd_rates_are_no_reason_to_panic() {
+        let now = Instant::now();
+        let request = request("http://h.test/");
+        for (requests, per) in [
+            (0, Duration::MAX),
+            (1, Duration::MAX),
+            (0, Duration::ZERO),
+            (u32::MAX, Duration::MAX),
+            (u32::MAX, Duration::from_nanos(1)),
+        ] {
+            let limit = RateLimit::new(requests, per).burst(0);
+            for _ in 0..3 {
+                wait(&limit, &request, now);
+            }
+        }
+    }
+}

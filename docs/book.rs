@@ -21,6 +21,7 @@ pages! {
     proxies: "src/proxies.md",
     hooks: "src/hooks.md",
     transports: "src/transports.md",
+    testing: "src/testing.md",
     timeouts: "src/timeouts.md",
     pool: "src/pool.md",
     tls: "src/tls.md",
@@ -28,4 +29,5 @@ pages! {
     security: "src/security.md",
     coming_from_httpx: "src/coming-from-httpx.md",
     coming_from_requests: "src/coming-from-requests.md",
+    coming_from_reqwest: "src/coming-from-reqwest.md",
 }

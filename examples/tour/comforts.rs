@@ -1,9 +1,14 @@
-//! More steps of the tour, compiled twice like `steps.rs`: authentication, cookies, forms, proxies, hooks.
+//! More steps of the tour, compiled twice like `steps.rs`: authentication, cookies, forms, proxies, hooks, tests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
 use dimorph::multipart::{Form, Part};
+use dimorph::transport::{Attempts, Handler, Mock, Retry, Route};
 use dimorph::{EventKind, Proxy, ProxyMode, Request};
 
 use super::form::Client;
@@ -111,5 +116,33 @@ pub(crate) async fn hooks(server: &Server) -> Done {
     client.get(url).send().await?.bytes().await?;
     let steps = steps.lock().map_err(|_| "a listener panicked")?.join(", ");
     line(FORM, steps);
+    Ok(())
+}
+
+#[dual]
+pub(crate) async fn in_process() -> Done {
+    async fn item(Path(id): Path<u32>) -> String {
+        format!("item {id}, by axum")
+    }
+
+    let router = Router::new().route("/items/{id}", get(item));
+    let client = Client::builder()
+        .app(router)
+        .base_url("http://testserver")
+        .build()?;
+    let answer = client.get("/items/7").send().await?.text().await?;
+
+    let mock = Mock::routes().route(Route::get("/stock").replies([503, 200]));
+    let retry = Retry::new(3).first_delay(Duration::from_millis(1));
+    let client = Client::builder()
+        .transport(retry.over(mock.clone()))
+        .build()?;
+    let response = client.get("http://shop.example/stock").send().await?;
+    let attempts = response.extensions().get().map_or(1, |Attempts(n)| *n);
+    let (status, calls) = (response.status().as_u16(), mock.count());
+    line(
+        FORM,
+        format_args!("{answer}; the mock: {status} at attempt {attempts}, {calls} calls"),
+    );
     Ok(())
 }

@@ -147,6 +147,16 @@ fn tour() -> Done {
     runtime.block_on(also_later::hooks(&server))?;
 
     heading(
+        "Tests without a network: an application in process, and a mock",
+        &[
+            r#"Client::builder().app(router).base_url("http://testserver")"#,
+            r#"Mock::routes().route(Route::get("/stock").replies([503, 200]))"#,
+        ],
+    );
+    also_now::in_process()?;
+    runtime.block_on(also_later::in_process())?;
+
+    heading(
         "A pool that lets requests wait their turn",
         &["PoolLimits::new().hard_limit(4)", "client.pool_stats()"],
     );

@@ -418,6 +418,7 @@ impl Client {
 }
 
 /// Makes the response of what came over the wire; its body is not decoded yet.
+#[inline]
 fn respond(
     config: &ClientConfig,
     mut lease: Lease,

@@ -220,10 +220,14 @@ pub struct TlsInfo {
 }
 
 impl TlsInfo {
-    pub(crate) fn new(peer_certificate: Option<Vec<u8>>) -> Self {
+    pub(crate) fn of(info: &dimorph::TlsInfo) -> Self {
+        let version = info.version().map(|version| match version {
+            dimorph::TlsVersion::TLS_1_3 => Version::TLS_1_3,
+            _ => Version::TLS_1_2,
+        });
         TlsInfo {
-            peer_certificate,
-            version: None,
+            peer_certificate: info.peer_certificate().map(<[u8]>::to_vec),
+            version,
         }
     }
 

@@ -40,10 +40,7 @@ impl Response {
         parts.extensions = std::mem::take(wire.extensions_mut());
         #[cfg(feature = "__tls")]
         if let Some(info) = parts.extensions.remove::<dimorph::TlsInfo>() {
-            let certificate = info.peer_certificate().map(<[u8]>::to_vec);
-            parts
-                .extensions
-                .insert(crate::tls::TlsInfo::new(certificate));
+            parts.extensions.insert(crate::tls::TlsInfo::of(&info));
         }
         if wire.status().canonical_reason() != Some(wire.reason()) {
             parts.extensions.insert(Reason(wire.reason().to_owned()));

@@ -50,10 +50,7 @@ impl Response {
         }
         #[cfg(feature = "__tls")]
         if let Some(info) = parts.extensions.remove::<dimorph::TlsInfo>() {
-            let certificate = info.peer_certificate().map(<[u8]>::to_vec);
-            parts
-                .extensions
-                .insert(crate::tls::TlsInfo::new(certificate));
+            parts.extensions.insert(crate::tls::TlsInfo::of(&info));
         }
         let reason = response.reason();
         let canonical = parts.status.canonical_reason();

@@ -96,6 +96,7 @@ fn tls_info_has_the_servers_certificate() {
     let response = client.get(server.https("/")).send().unwrap();
     let info = response.extensions().get::<TlsInfo>().unwrap();
     assert!(info.peer_certificate().unwrap().starts_with(&[0x30, 0x82]));
+    assert_eq!(info.version(), Some(Version::TLS_1_3));
 }
 
 #[test]

@@ -253,8 +253,8 @@ fn fault(error: &pem::Error) -> String {
         pem::Error::MissingSectionEnd { .. } => "is not whole PEM: an END line is missing".into(),
         pem::Error::IllegalSectionStart { .. } => "is not PEM: a BEGIN line is malformed".into(),
         pem::Error::Base64Decode(_) => "is not PEM: a section is not base64".into(),
-        pem::Error::SectionTooLarge => "holds a PEM section that is too large".into(),
-        _ => "is not PEM".into(),
+        // What this also stands for has no name in older versions of the crate.
+        _ => "is not PEM, or holds a section that is too large".into(),
     }
 }
 

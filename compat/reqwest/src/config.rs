@@ -109,6 +109,10 @@ impl Accepts {
 }
 
 impl Default for Accepts {
+    #[allow(
+        clippy::derivable_impls,
+        reason = "without a coding there is no field, and the impl looks like a derived one"
+    )]
     fn default() -> Self {
         Accepts {
             #[cfg(feature = "gzip")]

@@ -1,4 +1,4 @@
-//! The blocking client: no runtime, no hidden thread but the resolver's.
+//! The blocking client: no runtime, no hidden thread but the resolver's, and an application's under the feature `tower-tokio`.
 
 pub(crate) use maybe_async::must_be_sync as dual;
 

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Frame, SizeHint};
 
-use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
 
 pub(crate) use parts::PartsBody;
 #[cfg(feature = "multipart")]
@@ -367,6 +367,17 @@ impl Body {
         }
     }
 
+    /// Takes what is read with blocking calls; gives back what is not.
+    #[cfg(all(feature = "async", feature = "tower"))]
+    pub(crate) fn into_read_source(self) -> Result<ReadSource, Body> {
+        match self.kind {
+            Kind::File(file) => Ok(ReadSource::File(file)),
+            Kind::Reader { reader, .. } => Ok(ReadSource::Reader(reader)),
+            Kind::Parts(parts) => Ok(ReadSource::Parts(parts)),
+            kind => Err(Body { kind }),
+        }
+    }
+
     /// Takes everything, for a body that is being received from this side.
     pub(crate) fn into_kind(self) -> Kind {
         self.kind
@@ -557,6 +568,12 @@ pub(crate) fn unlocked<T>(mutex: &mut Mutex<T>) -> &mut T {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(crate) struct OfTransport(pub(crate) Error);
+
+/// A body has more than is to be read of it.
+pub(crate) fn larger_than(most: u64) -> Error {
+    let message = format!("the body is larger than the {most} bytes that are read");
+    Error::new(ErrorKind::LimitExceeded, message).in_phase(Phase::ReceiveBody)
+}
 
 pub(crate) fn reader_failed(error: io::Error) -> Error {
     let error = match error.downcast::<OfTransport>() {

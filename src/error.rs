@@ -479,4 +479,21 @@ mod tests {
         );
         assert!(!format!("{error:?}").contains("mot123"));
     }
+
+    #[test]
+    fn without_its_url_an_error_tells_neither_url_nor_request() {
+        let url = Url::parse("http://example.org/x?token=mot123").unwrap();
+        let request = Request::new(http::Method::GET, url.as_str()).unwrap();
+        let error = Error::timeout(ErrorKind::ReadTimeout, None)
+            .in_phase(Phase::ReceiveHead)
+            .with_request(request);
+        assert!(format!("{error:?}").contains("mot123"));
+        let error = error.without_url();
+        assert!(error.url().is_none() && error.request().is_none());
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::ReadTimeout, Some(Phase::ReceiveHead))
+        );
+        assert!(!format!("{error} {error:?}").contains("example.org"));
+    }
 }

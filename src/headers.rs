@@ -361,6 +361,28 @@ pub(crate) fn is_secret(name: &HeaderName) -> bool {
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
 }
 
+/// A field's value for messages, with the userinfo of URLs left out: `location`, `referer` and `link` may have one.
+pub(crate) fn shown_value(value: &HeaderValue) -> String {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let mut out = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some(at) = rest.find("//") {
+        let (before, authority) = rest.split_at(at + 2);
+        out.push_str(before);
+        let ends = |c: char| matches!(c, '/' | '?' | '#' | '<' | '>' | '"') || c.is_whitespace();
+        let end = authority.find(ends).unwrap_or(authority.len());
+        rest = match authority[..end].rfind('@') {
+            Some(host) => {
+                out.push_str("[secure]");
+                &authority[host..]
+            }
+            None => authority,
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
 /// A header map for `Debug`, with secrets left out.
 pub(crate) struct Redacted<'a>(pub(crate) &'a HeaderMap);
 
@@ -371,7 +393,7 @@ impl std::fmt::Debug for Redacted<'_> {
                 let shown = if is_secret(name) || value.is_sensitive() {
                     "[secure]".to_owned()
                 } else {
-                    String::from_utf8_lossy(value.as_bytes()).into_owned()
+                    shown_value(value)
                 };
                 (name.as_str(), shown)
             }))
@@ -389,6 +411,26 @@ mod tests {
             out.extend_from_slice(b"[framing]\r\n");
         });
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn userinfo_in_values_is_not_shown() {
+        for (value, expected) in [
+            ("http://tom:hush@h.test/a", "http://[secure]@h.test/a"),
+            ("//hush@h.test", "//[secure]@h.test"),
+            ("http://a@b@h.test?c@d", "http://[secure]@h.test?c@d"),
+            (
+                "<http://h.test/1>; rel=\"prev\", <http://tom:hush@h.test>; rel=\"next\"",
+                "<http://h.test/1>; rel=\"prev\", <http://[secure]@h.test>; rel=\"next\"",
+            ),
+            ("http://h.test tom@h.test", "http://h.test tom@h.test"),
+            ("////@//", "////[secure]@//"),
+            ("a//", "a//"),
+            ("tom@h.test", "tom@h.test"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            assert_eq!(shown_value(&value), expected);
+        }
     }
 
     fn client() -> Arc<DefaultHeaders> {

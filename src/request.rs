@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::Counter;
 use crate::headers::{Redacted, RequestHeaders, is_secret};
 use crate::location::Location;
+use crate::proto::h1::{RequestFraming, request_framing};
 use crate::redirect::Policy;
 
 /// A request: method, URL, headers, body, and every option given for it alone.
@@ -44,6 +45,9 @@ struct Inner {
     options: Option<Box<Options>>,
     extensions: Extensions,
 }
+
+/// The host of a request that stands in where a response was made without one (RFC 2606: it can be nobody's).
+const PLACEHOLDER: &str = "response.invalid";
 
 /// A URL in the form that was needed last.
 enum Target {
@@ -115,8 +119,13 @@ impl Request {
 
     /// Stands in where a response was made without a request.
     pub(crate) fn placeholder() -> Request {
-        let location = Location::parse("http://response.invalid/").expect("the literal is a URL");
+        let location = Location::parse(&format!("http://{PLACEHOLDER}/")).expect("it is a URL");
         Request::from_parts(Method::GET, location, RequestHeaders::default())
+    }
+
+    /// Tells whether it [stands in](Request::placeholder) for another.
+    pub(crate) fn is_placeholder(&self) -> bool {
+        self.url().host_str() == Some(PLACEHOLDER)
     }
 
     /// Returns the method.
@@ -264,6 +273,16 @@ impl Request {
             Target::Location(location) => location,
             Target::Url(_) => unreachable!("prepare() comes before every use of the location"),
         }
+    }
+
+    /// How the body is delimited in a message of this version of HTTP.
+    pub(crate) fn framing(&self, version: Version) -> Result<RequestFraming> {
+        let length = self.body().content_length();
+        request_framing(self.method(), version, self.request_headers(), length).map_err(|error| {
+            Error::new(ErrorKind::LocalProtocolError, error.to_string())
+                .in_phase(Phase::Build)
+                .with_source(error)
+        })
     }
 
     pub(crate) fn set_location(&mut self, location: Location) {

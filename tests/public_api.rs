@@ -1,7 +1,7 @@
 //! `dimorph::blocking` and `dimorph::asynchronous` offer the same names, methods, fields and traits.
 //!
 //! The lists come from rustdoc's JSON, so they are what a user sees, not what the source seems to say.
-//! `DIMORPH_RUSTDOC_JSON` names a file made before (with both features on); otherwise the test makes it.
+//! `DIMORPH_RUSTDOC_JSON` names a file made before (with `FEATURES` on); otherwise the test makes it.
 
 #![allow(
     clippy::print_stdout,
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The layout of the JSON that this test reads: rustdoc 1.95's. Its parts used here are stable across neighbours.
 const FORMAT: std::ops::RangeInclusive<u64> = 45..=65;
@@ -47,6 +47,11 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
         "type BoxFuture",
         "what an async transport returns",
     ),
+    (
+        "asynchronous",
+        "impl Service<",
+        "tower's services return futures",
+    ),
 ];
 
 /// What has the same name in both forms and another signature: (entry, why).
@@ -54,6 +59,10 @@ const SIGNATURES: &[(&str, &str)] = &[
     (
         "Transport::send",
         "an object-safe async method returns a BoxFuture",
+    ),
+    (
+        "ClientBuilder::around_connect",
+        "the function is handed a step to run, or a future to wait for",
     ),
     ("Response::copy_to", "the writer is std's or tokio's"),
 ];
@@ -109,10 +118,12 @@ fn no_public_type_is_missing_from_the_test_of_secrets() {
         }
         let name = item["name"].as_str().expect("a type has a name");
         let path = json["paths"][id]["path"].as_array();
-        let is_auths = path.is_some_and(|path| path.iter().any(|part| part == "auth"));
-        // The response of a flow has a client's for a namesake.
-        public.push(match (is_auths, name) {
-            (true, "Response") => "auth::Response".to_owned(),
+        // The responses of flows and of handlers have a client's for a namesake.
+        let namesakes = ["auth", "transport"];
+        let module =
+            path.and_then(|path| namesakes.iter().find(|part| path.contains(&json!(part))));
+        public.push(match (module, name) {
+            (Some(module), "Response") => format!("{module}::Response"),
             _ => name.to_owned(),
         });
     }
@@ -133,21 +144,21 @@ fn no_public_type_is_missing_from_the_test_of_secrets() {
 #[test]
 fn a_method_of_one_form_alone_is_found() {
     let method = |name: &str, asynchronous: bool| {
-        serde_json::json!({ "name": name, "visibility": "public", "inner": { "function": {
+        json!({ "name": name, "visibility": "public", "inner": { "function": {
             "sig": { "inputs": [["self", { "generic": "Self" }]], "output": null },
             "generics": { "params": [] }, "header": { "is_async": asynchronous } } } })
     };
     let document = |blocking: &[u32], asynchronous: &[u32]| {
         let class = |name: &str, implementation: u32| {
-            serde_json::json!({ "name": name, "visibility": "public", "inner": { "struct": {
+            json!({ "name": name, "visibility": "public", "inner": { "struct": {
                 "kind": "unit", "generics": {}, "impls": [implementation] } } })
         };
         let implementation = |items: &[u32]| {
-            serde_json::json!({ "name": null, "visibility": "default", "inner": { "impl": {
+            json!({ "name": null, "visibility": "default", "inner": { "impl": {
                 "trait": null, "blanket_impl": null, "is_synthetic": false, "items": items } } })
         };
-        let module = |name: &str, item: u32| serde_json::json!({ "name": name, "visibility": "public", "inner": { "module": { "items": [item] } } });
-        serde_json::json!({ "root": 0, "format_version": 57, "index": {
+        let module = |name: &str, item: u32| json!({ "name": name, "visibility": "public", "inner": { "module": { "items": [item] } } });
+        json!({ "root": 0, "format_version": 57, "index": {
             "0": { "name": "dimorph", "inner": { "module": { "items": [1, 2] } } },
             "1": module("blocking", 3), "2": module("asynchronous", 4),
             "3": class("Client", 5), "4": class("Client", 6),
@@ -425,7 +436,7 @@ fn type_names(value: &Value) -> Vec<String> {
     }
 }
 
-/// rustdoc's JSON of this crate with both forms on, or `None` with the reason printed.
+/// rustdoc's JSON of this crate with `FEATURES` on, or `None` with the reason printed.
 fn rustdoc_json() -> Option<Value> {
     let made = match env::var_os("DIMORPH_RUSTDOC_JSON") {
         Some(path) => Ok(PathBuf::from(path)),
@@ -452,6 +463,9 @@ fn rustdoc_json() -> Option<Value> {
     }
 }
 
+/// Both forms, and what adds public types.
+const FEATURES: &str = "blocking,async,tower,ureq";
+
 fn make_json() -> Result<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     // A target folder of its own: the variable below would make the main one build again.
@@ -463,7 +477,7 @@ fn make_json() -> Result<PathBuf, String> {
             "dimorph",
             "--lib",
             "--features",
-            "blocking,async",
+            FEATURES,
             "--target-dir",
         ])
         .arg(&target)

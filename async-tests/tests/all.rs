@@ -28,6 +28,9 @@ mod auth_flows;
 #[path = "asynchronous/given_up.rs"]
 mod given_up;
 
+#[path = "asynchronous/layers.rs"]
+mod layers;
+
 #[path = "asynchronous/only.rs"]
 mod only;
 

@@ -1,9 +1,9 @@
 //! What runs around the step that connects, in the async form.
 
 use super::core::connection::Connection;
-use super::core::dial::dial;
+use super::core::dial::{Limits, dial};
 use super::core::send::Trip;
-use super::{BoxFuture, Client, ClientBuilder};
+use super::{BoxFuture, Client, ClientBuilder, rt};
 use crate::dial::not_connected;
 use crate::error::Result;
 
@@ -13,7 +13,7 @@ pub(crate) type AroundConnect =
 
 impl ClientBuilder {
     /// Wraps the future of each new connection: the one given in is the whole step (name, TCP, proxy, TLS), the one returned
-    /// runs in its place. Several wrap one another, the last given outermost. An error that it gives ends the request.
+    /// runs in its place, within the connect timeout. Several wrap one another, the last given outermost. An error that it gives ends the request.
     pub fn around_connect(
         mut self,
         around: impl for<'a> Fn(BoxFuture<'a, Result<()>>) -> BoxFuture<'a, Result<()>>
@@ -42,7 +42,11 @@ impl Client {
         for wrap in around {
             step = wrap(step);
         }
-        step.await?;
+        let limits = Limits::of(self.config(), trip);
+        match rt::drive(step, limits.deadline()).await {
+            Some(connected) => connected?,
+            None => return Err(limits.passed(trip)),
+        }
         made.ok_or_else(not_connected)
     }
 }

@@ -4,11 +4,9 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use tower_service::Service;
 
-use super::rt::Runner;
-use super::{BoxFuture, Client, Response, Transport};
+use super::{BoxFuture, Client, Response, Transport, rt};
 use crate::body::Body;
 use crate::error::{BoxError, Error, Phase, Result};
 use crate::request::Request;
@@ -26,7 +24,7 @@ where
         Box::pin(async move {
             let deadline = Deadline::of(&request, Instant::now());
             let ready = poll_fn(|cx| service.poll_ready(cx));
-            match Runner.run(ready, deadline.end()).await {
+            match rt::drive(Box::pin(ready), deadline.end()).await {
                 Some(ready) => ready.map_err(Error::other)?,
                 None => return Err(deadline.passed(Phase::Pool)),
             }
@@ -85,12 +83,7 @@ macro_rules! client_as_service {
                 let client = self.clone();
                 let request = Request::try_from(request);
                 Box::pin(async move {
-                    let mut response = client.send(request?).await?;
-                    if response.is_decoded() {
-                        for name in [CONTENT_ENCODING, CONTENT_LENGTH] {
-                            response.headers_mut().remove(name);
-                        }
-                    }
+                    let response = client.send(request?).await?;
                     Ok(response.into())
                 })
             }

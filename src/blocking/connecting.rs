@@ -1,7 +1,9 @@
 //! What runs around the step that connects, in the blocking form.
 
+use std::time::Instant;
+
 use super::core::connection::Connection;
-use super::core::dial::dial;
+use super::core::dial::{Limits, dial};
 use super::core::send::Trip;
 use super::{Client, ClientBuilder};
 use crate::dial::not_connected;
@@ -12,7 +14,8 @@ pub(crate) type AroundConnect = dyn Fn(&mut dyn FnMut() -> Result<()>) -> Result
 
 impl ClientBuilder {
     /// Calls a function for each new connection, which calls the step given to it: name, TCP, proxy, TLS. Several wrap one
-    /// another, the last given outermost. An error that it returns ends the request.
+    /// another, the last given outermost. An error that it returns ends the request;
+    /// that the connect timeout has passed is noticed when it returns.
     pub fn around_connect(
         mut self,
         around: impl Fn(&mut dyn FnMut() -> Result<()>) -> Result<()> + Send + Sync + 'static,
@@ -29,12 +32,16 @@ impl Client {
         if around.is_empty() {
             return dial(self.config(), trip);
         }
+        let limits = Limits::of(self.config(), trip);
         let mut made = None;
         wrapped(around, &mut || {
             made = Some(dial(self.config(), trip)?);
             Ok(())
         })?;
-        made.ok_or_else(not_connected)
+        match limits.deadline() {
+            Some(deadline) if Instant::now() >= deadline => Err(limits.passed(trip)),
+            _ => made.ok_or_else(not_connected),
+        }
     }
 }
 

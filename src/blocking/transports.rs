@@ -55,14 +55,14 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 }
 
 /// The engine alone, for what stands over it: one exchange by this client's pool, TLS, proxies and mounts.
-/// Redirects, cookies, authentication and hooks are the outer client's.
+/// Redirects, cookies, authentication and hooks are the outer client's. Where other clones of it live, it stays open when the outer client ends.
 impl Transport for Client {
     fn send(&self, request: Request) -> Result<Response> {
         self.carry(request)
     }
 
     fn close(&self) {
-        self.shut();
+        self.shut_if_last();
     }
 }
 

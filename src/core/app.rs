@@ -50,11 +50,12 @@ impl AppSource {
     pub(crate) async fn next(&mut self, total: Option<Instant>) -> Result<Option<Bytes>> {
         loop {
             let body = unlocked(&mut self.body);
-            let Some(frame) = self.runner.frame(body, total).await else {
-                return Err(total_over());
-            };
-            let Some(frame) = frame.transpose()? else {
-                return Ok(None);
+            let frame = match self.runner.frame(body, total).await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(None),
+                // What is given up for the deadline may fail of it.
+                Err(_) if is_over(total) => return Err(total_over(Phase::ReceiveBody)),
+                Err(error) => return Err(error.in_phase(Phase::ReceiveBody)),
             };
             match frame.into_data() {
                 Ok(piece) => return Ok(Some(piece)),
@@ -63,8 +64,8 @@ impl AppSource {
                         self.trailers.get_or_insert_default().extend(trailers);
                     }
                     // Frames that are always there never wait for the deadline.
-                    if total.is_some_and(|total| Instant::now() >= total) {
-                        return Err(total_over());
+                    if is_over(total) {
+                        return Err(total_over(Phase::ReceiveBody));
                     }
                 }
             }
@@ -72,8 +73,12 @@ impl AppSource {
     }
 }
 
-fn total_over() -> Error {
-    Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveBody)
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+fn total_over(phase: Phase) -> Error {
+    Error::timeout(ErrorKind::TotalTimeout, None).in_phase(phase)
 }
 
 /// Asks the application, within the request's `head` and `total` timeouts.
@@ -93,12 +98,15 @@ where
         timeout.and_then(|timeout| started.checked_add(limit(&timeout)?))
     };
     let (head, total) = (within(Timeout::until_head), within(Timeout::total_timeout));
-    let runner = rt::Runner::of(&app.runner);
-    let calling = app.call(request)?;
-    let Some(answered) = runner.run(calling, head).await else {
-        return Err(Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveHead));
-    };
-    let (parts, body) = answered?.into_parts();
+    let runner = rt::Runner::of(&app.runner)?;
+    let calling = app.call(request, rt::Runner::feed)?;
+    let answered = runner.run(calling, head).await;
+    // One that cannot be interrupted comes late, and what is given up for the deadline may fail of it.
+    if is_over(head) {
+        return Err(total_over(Phase::ReceiveHead));
+    }
+    let answered = answered.map_err(|error| error.in_phase(Phase::ReceiveHead))?;
+    let (parts, body) = answered.into_parts();
     let source = AppSource {
         body: Mutex::new(body),
         runner,

@@ -108,11 +108,13 @@ impl Client {
             };
             if let Some(previous) = last.take() {
                 self.renew_cookies(&previous, &call.history, &mut next);
-                call.history.push(previous.drain(REDIRECT_BODY_LIMIT).await);
+                call.history
+                    .push(previous.drain(REDIRECT_BODY_LIMIT, call.waits.total).await);
             }
             let mut response = self.follow(next, call).await?;
             if !flow.is_single() {
                 if auth.requires_response_body() {
+                    response.inner.body.limit(call.waits.total);
                     response.buffer().await?;
                 }
                 seen = Some(auth::Response::new(

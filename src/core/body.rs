@@ -11,7 +11,7 @@ use super::app::AppSource;
 use super::watch::Watch;
 use super::wire_body::WireBody;
 use super::{dual, rt};
-use crate::body::{Body, ByteStream, Kind, ReadSource};
+use crate::body::{Body, ByteStream, Kind, ReadSource, larger_than};
 use crate::client_config::ClientConfig;
 use crate::decode::{DecodeError, Decoder};
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -150,6 +150,14 @@ impl Incoming {
         self
     }
 
+    /// Ends by then, if not before.
+    pub(crate) fn limit(&mut self, until: Option<Instant>) {
+        self.total = self.total.into_iter().chain(until).min();
+        if let Source::Wire(wire) = &mut self.source {
+            wire.limit(until);
+        }
+    }
+
     fn new(source: Source, started: Instant, total: Option<Instant>) -> Self {
         Incoming {
             source,
@@ -210,6 +218,8 @@ impl Incoming {
     /// Gives the whole body once more, as it came over the wire.
     pub(crate) fn rewind(&mut self, raw: Bytes) {
         self.source = Source::Whole(raw);
+        self.rest = Bytes::new();
+        self.gathered = Vec::new();
         self.touched = false;
         self.downloaded = 0;
     }
@@ -495,8 +505,7 @@ impl Incoming {
     pub(crate) async fn collect_within(&mut self, most: u64) -> Result<Bytes> {
         let too_large = |body: &mut Self| {
             body.close();
-            let message = format!("the body is larger than the {most} bytes that are read");
-            Error::new(ErrorKind::LimitExceeded, message).in_phase(Phase::ReceiveBody)
+            larger_than(most)
         };
         // A length that is known is kept to.
         match self.remaining() {
@@ -515,19 +524,22 @@ impl Incoming {
     }
 
     /// Everything that is left, raw, if it is at most `most` bytes; otherwise the connection is closed.
-    pub(crate) async fn collect_raw_at_most(&mut self, most: usize) -> Bytes {
+    pub(crate) async fn collect_raw_at_most(
+        &mut self,
+        most: usize,
+        until: Option<Instant>,
+    ) -> Bytes {
         if self.remaining().is_some_and(|left| left > most as u64) {
             self.close();
             return Bytes::new();
         }
+        let patience = Instant::now() + DRAIN_PATIENCE;
+        self.limit(Some(until.map_or(patience, |until| until.min(patience))));
         let mut whole = Vec::new();
-        let begun = Instant::now();
         loop {
             let piece = self.raw_piece().await;
             match piece {
-                Ok(Some(piece))
-                    if whole.len() + piece.len() <= most && begun.elapsed() < DRAIN_PATIENCE =>
-                {
+                Ok(Some(piece)) if whole.len() + piece.len() <= most => {
                     whole.extend_from_slice(&piece);
                 }
                 Ok(None) => return whole.into(),

@@ -110,6 +110,13 @@ impl Client {
         self.inner.shut();
     }
 
+    /// Closes what stood beneath another client, unless somebody else has a clone of it.
+    pub(crate) fn shut_if_last(&self) {
+        if Arc::strong_count(&self.inner) == 1 {
+            self.inner.shut();
+        }
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.inner.pool
     }

@@ -1,7 +1,7 @@
 //! A new connection: look-up, TCP, proxy, TLS, under one deadline for each attempt.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
@@ -19,6 +19,42 @@ use crate::events::EventKind;
 use crate::location::Origin;
 use crate::proxy::ProxyKind;
 use crate::routes::Via;
+
+/// What limits a connection that something else of the user's runs around.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    each: Option<Duration>,
+    wait: Wait,
+    begun: Instant,
+}
+
+impl Limits {
+    /// Begins now. Each attempt has `connect` of its own, so that several have no other limit than the total.
+    pub(crate) fn of(config: &ClientConfig, trip: &Trip<'_>) -> Self {
+        let each = trip.waits.timeout.connect_timeout();
+        Limits {
+            each,
+            wait: Wait {
+                each: each.filter(|_| config.retries == 0),
+                until: trip.waits.total,
+            },
+            begun: Instant::now(),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.wait.deadline(self.begun)
+    }
+
+    /// The error of having waited past the deadline.
+    pub(crate) fn passed(&self, trip: &Trip<'_>) -> Error {
+        match self.wait.is_past(Instant::now()) {
+            true => trip.waits.total_timeout(),
+            false => Error::timeout(ErrorKind::ConnectTimeout, self.each),
+        }
+        .in_phase(Phase::Connect)
+    }
+}
 
 /// Connects, trying again as often as `retries` says where no connection could be made.
 #[dual]

@@ -8,7 +8,7 @@ use super::{Transport, dual, rt};
 use crate::body::Body;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::request::Request;
-use crate::transport::{Clocks, Handler, Native, Progress, Reply, Run, Script, Step};
+use crate::transport::{Clocks, Deadline, Handler, Native, Progress, Reply, Run, Script, Step};
 
 const CLOCKS: Clocks = Clocks {
     now: Instant::now,
@@ -25,9 +25,8 @@ pub(crate) async fn drive(
     beneath: &dyn Transport,
     request: Request,
 ) -> Result<Response> {
-    let total = request
-        .timeout()
-        .and_then(|timeout| Instant::now().checked_add(timeout.until_head()?));
+    let deadline = Deadline::of(&request, Instant::now());
+    let timeout = request.timeout().copied();
     let mut run = Run::new(handler, request, CLOCKS);
     let mut reply = None;
     loop {
@@ -36,21 +35,25 @@ pub(crate) async fn drive(
             Progress::Wants(step) => step,
         };
         reply = Some(match step {
-            Step::Send(request) => {
+            Step::Send(mut request) => {
+                if request.timeout().is_none() {
+                    *request.timeout_mut() = timeout;
+                }
+                deadline.shorten(&mut request, Instant::now());
+                let kept = request.shadow();
                 let sent = beneath.send(request).await;
-                Reply::Sent(sent.map(Response::into_shared))
+                Reply::Sent(sent.map(|response| response.answering(kept).into_shared()))
             }
             Step::Read(native, most) => {
-                let (native, read) = read(native, most).await;
+                let (native, read) = read(native, most, deadline.end()).await;
                 Reply::Read(native, read)
             }
             Step::Sleep(time) => {
                 let end = Instant::now() + time.min(LONGEST_SLEEP);
-                rt::sleep_until(total.map_or(end, |total| total.min(end))).await;
-                if total.is_some_and(|total| total < end) {
-                    return Err(
-                        Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveHead)
-                    );
+                let over = deadline.end().filter(|over| *over < end);
+                rt::sleep_until(over.unwrap_or(end)).await;
+                if over.is_some() {
+                    return Err(deadline.passed(Phase::ReceiveHead));
                 }
                 Reply::Slept
             }
@@ -59,10 +62,10 @@ pub(crate) async fn drive(
 }
 
 /// A body that the handler made, to be read.
-fn made(native: Native) -> std::result::Result<Incoming, Native> {
+fn made(native: Native, until: Option<Instant>) -> std::result::Result<Incoming, Native> {
     let now = Instant::now();
     match native.downcast::<Body>() {
-        Ok(body) => Ok(Incoming::custom(*body, now)),
+        Ok(body) => Ok(Incoming::custom(*body, now).until(until)),
         Err(native) => native
             .downcast::<Script>()
             .map(|script| Incoming::script(script, now)),
@@ -71,13 +74,13 @@ fn made(native: Native) -> std::result::Result<Incoming, Native> {
 
 /// Reads the whole body of a response of this form, or of one that the handler made, up to a length.
 #[dual]
-async fn read(native: Native, most: u64) -> (Native, Result<bytes::Bytes>) {
+async fn read(native: Native, most: u64, until: Option<Instant>) -> (Native, Result<bytes::Bytes>) {
     match native.downcast::<Response>() {
         Ok(mut response) => {
             let read = response.read_raw(most).await;
             (response, read)
         }
-        Err(native) => match made(native) {
+        Err(native) => match made(native, until) {
             Ok(mut body) => {
                 let read = body.collect_within(most).await;
                 (Box::new(Body::consumed()), read)

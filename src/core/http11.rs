@@ -48,8 +48,9 @@ impl Waits {
     /// The limits from the head on.
     pub(crate) fn of_body(&self) -> Waits {
         Waits {
+            timeout: self.timeout.head(None),
             total: self.body,
-            ..*self
+            body: self.body,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use url::Url;
 
@@ -102,18 +102,22 @@ impl Response {
     /// Fills in what a transport's response cannot know.
     pub(crate) fn complete(
         &mut self,
-        request: Request,
         config: Arc<ClientConfig>,
         started: Instant,
         watch: Option<Box<Watch>>,
         total: Option<Instant>,
     ) -> Result<()> {
-        self.inner.request = request;
+        // What a transport changed of the head may set some.
+        self.inner.may_set_cookies = true;
         self.inner.body.restart_clock(started);
         let expected = self.inner.body.remaining();
         let expected = expected.or_else(|| self.content_length());
         self.inner.body.watch(watch, total, expected);
         self.adopt(config)
+    }
+
+    pub(crate) fn set_request(&mut self, request: Request) {
+        self.inner.request = request;
     }
 
     pub(crate) fn set_remote_addr(&mut self, addr: Option<SocketAddr>) {
@@ -219,7 +223,10 @@ impl Response {
             .headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
-        announced.or_else(|| self.inner.body.remaining())
+        announced.or_else(|| match self.inner.body.was_touched() {
+            true => None,
+            false => self.inner.body.remaining(),
+        })
     }
 
     /// Tells whether a content coding is taken off the body, so that `content-encoding` and `content-length` are not its own.
@@ -600,10 +607,10 @@ impl Response {
     }
 
     /// Reads what little a redirect says, so that its connection can be kept.
-    pub(crate) async fn drain(mut self, most: usize) -> HistoryEntry {
+    pub(crate) async fn drain(mut self, most: usize, until: Option<Instant>) -> HistoryEntry {
         let content = match self.inner.content.take() {
             Some(content) => content,
-            None => self.inner.body.collect_raw_at_most(most).await,
+            None => self.inner.body.collect_raw_at_most(most, until).await,
         };
         self.into_history(content)
     }
@@ -635,6 +642,9 @@ impl Response {
 
     /// The response as a handler sees it.
     pub(crate) fn into_shared(mut self) -> transport::Response {
+        if self.inner.content.is_some() {
+            self.forget_coding();
+        }
         self.inner.body.stay_raw();
         transport::Response {
             head: Head {
@@ -671,6 +681,25 @@ impl Response {
         inner.extensions = head.extensions;
         inner.reason = head.reason;
         Ok(response)
+    }
+}
+
+impl Response {
+    /// Takes the fields away that describe the body as it was before its coding was taken off.
+    pub(crate) fn forget_coding(&mut self) {
+        if self.inner.body.is_decoded() {
+            for name in [CONTENT_ENCODING, CONTENT_LENGTH] {
+                self.inner.headers.remove(name);
+            }
+        }
+    }
+
+    /// Takes the request that it answers over, where it knows of none.
+    pub(crate) fn answering(mut self, request: Request) -> Self {
+        if self.inner.request.is_placeholder() {
+            self.inner.request = request;
+        }
+        self
     }
 }
 
@@ -716,9 +745,11 @@ impl<T: Into<Body>> From<http::Response<T>> for Response {
     }
 }
 
-/// Gives the response in the `http` crate's form; its body can be read on.
+/// Gives the response in the `http` crate's form; its body can be read on. Where a content coding is taken off it, the fields
+/// that describe it are gone too.
 impl From<Response> for http::Response<Body> {
     fn from(mut response: Response) -> Self {
+        response.forget_coding();
         let (status, version) = (response.status(), response.version());
         let headers = std::mem::take(response.headers_mut());
         let extensions = std::mem::take(response.extensions_mut());

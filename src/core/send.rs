@@ -30,7 +30,7 @@ use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{EventKind, Trace};
 use crate::history::HistoryEntry;
-use crate::proto::h1::{BodyReader, ResponseHead, request_framing};
+use crate::proto::h1::{BodyReader, ResponseHead};
 use crate::redirect::{self, Attempt, Decision};
 use crate::request::Request;
 use crate::routes::{Target, Way};
@@ -131,7 +131,8 @@ impl Client {
                 }
                 Some(next) => {
                     response.set_history(call.history.clone());
-                    call.history.push(response.drain(REDIRECT_BODY_LIMIT).await);
+                    call.history
+                        .push(response.drain(REDIRECT_BODY_LIMIT, call.waits.total).await);
                     request = next;
                 }
             }
@@ -206,7 +207,7 @@ impl Client {
             Err(error) => return Err(call.failed(error.with_request(request))),
         };
         let sent = match self.transport_to(target) {
-            Some(transport) => transport.send(request).await,
+            Some(transport) => self.send_through(transport, request, &call).await,
             None => match self.over_the_wire(&mut request, target, &call).await {
                 Ok((lease, head, reader)) => respond(config, lease, head, reader, request, &call),
                 Err(error) => Err(error.with_request(request)),
@@ -219,27 +220,11 @@ impl Client {
     async fn through(
         &self,
         transport: &dyn super::Transport,
-        mut request: Request,
+        request: Request,
         call: &Call,
     ) -> Result<Response> {
-        if self.pool().is_closed() {
-            return Err(
-                Error::new(ErrorKind::ClientClosed, "the client was closed").with_request(request)
-            );
-        }
-        let kept = request.shadow();
         let begun = Instant::now();
-        *request.timeout_mut() = Some(call.waits.left(begun));
-        let mut response = match transport.send(request).await {
-            Ok(response) => response,
-            // What was left to the transport says little: the limit is the call's.
-            Err(error) if error.kind() == ErrorKind::TotalTimeout && call.waits.is_over() => {
-                let limit = call.waits.total_timeout();
-                let error = error.with_message(|_| limit.message().to_owned());
-                return Err(error.with_request(kept));
-            }
-            Err(error) => return Err(error.with_request(kept)),
-        };
+        let mut response = self.send_through(transport, request, call).await?;
         if let Some(trace) = &call.trace {
             let now = Instant::now();
             let kind = EventKind::ResponseStarted {
@@ -249,10 +234,49 @@ impl Client {
             };
             trace.tell(now, kind);
         }
-        let watch = Watch::new(&kept, call.trace.as_ref());
+        let watch = Watch::new(response.request(), call.trace.as_ref());
         let total = call.waits.of_body().total;
-        response.complete(kept, self.config().clone(), call.started, watch, total)?;
-        Ok(response)
+        let completed = response.complete(self.config().clone(), call.started, watch, total);
+        match completed {
+            Ok(()) => Ok(response),
+            Err(error) => Err(response.locate(error)),
+        }
+    }
+
+    /// One exchange of a transport, within the limits of the call. The response has the request that it answers.
+    async fn send_through(
+        &self,
+        transport: &dyn super::Transport,
+        mut request: Request,
+        call: &Call,
+    ) -> Result<Response> {
+        if self.pool().is_closed() {
+            return Err(
+                Error::new(ErrorKind::ClientClosed, "the client was closed").with_request(request)
+            );
+        }
+        let waits = &call.waits;
+        if waits.is_over() {
+            let error = waits.total_timeout().in_phase(Phase::Send);
+            return Err(error.with_request(request));
+        }
+        let kept = request.shadow();
+        *request.timeout_mut() = Some(waits.left(Instant::now()));
+        let error = match transport.send(request).await {
+            // Whatever a transport makes of its time: what comes later is too late.
+            Ok(_) if waits.is_over() => waits.total_timeout().in_phase(Phase::ReceiveHead),
+            Ok(mut response) => {
+                response.set_request(kept);
+                return Ok(response);
+            }
+            // What was left to the transport says little: the limit is the call's.
+            Err(error) if error.kind() == ErrorKind::TotalTimeout && waits.is_over() => {
+                let limit = waits.total_timeout();
+                error.with_message(|_| limit.message().to_owned())
+            }
+            Err(error) => error,
+        };
+        Err(error.with_request(kept))
     }
 
     async fn over_the_wire(
@@ -267,18 +291,7 @@ impl Client {
             return Err(waits.total_timeout().in_phase(Phase::Pool));
         }
         let routes = &self.config().routes;
-        let length = request.body().content_length();
-        let framing = request_framing(
-            request.method(),
-            request.version(),
-            request.request_headers(),
-            length,
-        )
-        .map_err(|error| {
-            Error::new(ErrorKind::LocalProtocolError, error.to_string())
-                .in_phase(Phase::Build)
-                .with_source(error)
-        })?;
+        let framing = request.framing(request.version())?;
         let mut upload = Upload::new(request.body_mut().take_for_sending()?);
         let request = &*request;
         let origin = request.location().origin();

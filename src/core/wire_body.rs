@@ -106,6 +106,11 @@ enum Found {
 }
 
 impl WireBody {
+    /// Ends by then, if not before.
+    pub(crate) fn limit(&mut self, until: Option<std::time::Instant>) {
+        self.waits.total = self.waits.total.into_iter().chain(until).min();
+    }
+
     pub(crate) fn new(lease: Lease, reader: BodyReader, waits: Waits) -> Self {
         WireBody {
             lease: Some(lease),

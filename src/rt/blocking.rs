@@ -1,7 +1,7 @@
 //! The runtime of the blocking client: plain sockets, poll(2), and the calling thread.
 //!
 //! The same public names as in `rt/tokio.rs`; what is `async` there returns when it is done here. No thread is
-//! started but the resolver's.
+//! started but the resolver's, and under `tower-tokio` one for each application.
 
 #[path = "blocking/connect.rs"]
 mod connect;
@@ -14,6 +14,7 @@ mod resolver;
 #[cfg_attr(not(feature = "tower-tokio"), path = "blocking/runner.rs")]
 mod runner;
 
+use std::cell::Cell;
 use std::future::Future;
 #[cfg(feature = "rustls")]
 use std::io::IoSlice;
@@ -324,14 +325,39 @@ pub(crate) fn sleep_until(deadline: Instant) {
 
 /// Polls a future on this thread until it is done; `None`: the deadline came first.
 pub(crate) fn drive<T>(
-    mut future: Pin<Box<dyn Future<Output = T> + Send>>,
+    mut future: Pin<Box<dyn Future<Output = T> + Send + '_>>,
     deadline: Option<Instant>,
 ) -> Option<T> {
     poll_until(|cx| future.as_mut().poll(cx), deadline)
 }
 
+/// Does something that is to be over by a deadline: by that of a wait around it, where that one is earlier. The work gets it told.
+fn within<T>(deadline: Option<Instant>, work: impl FnOnce(Option<Instant>) -> T) -> T {
+    thread_local! {
+        /// By when the innermost wait that this thread is in has to be over.
+        static AROUND: Cell<Option<Instant>> = const { Cell::new(None) };
+    }
+    struct Restore(Option<Instant>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            AROUND.set(self.0);
+        }
+    }
+    let around = Restore(AROUND.get());
+    let deadline = around.0.into_iter().chain(deadline).min();
+    AROUND.set(deadline);
+    work(deadline)
+}
+
 /// Polls on this thread until there is a value; `None`: the deadline came first.
 fn poll_until<T>(
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    deadline: Option<Instant>,
+) -> Option<T> {
+    within(deadline, |deadline| poll_within(poll, deadline))
+}
+
+fn poll_within<T>(
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     deadline: Option<Instant>,
 ) -> Option<T> {

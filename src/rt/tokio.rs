@@ -4,6 +4,9 @@
 
 #[path = "options.rs"]
 mod options;
+#[cfg(feature = "tower")]
+#[path = "tokio/runner.rs"]
+mod runner;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -27,6 +30,9 @@ use crate::body::{ByteStream, READ_SIZE, ReadSource, reader_failed, stream_faile
 use crate::config::Wait;
 use crate::dial::{DialOptions, attempt_delay};
 use crate::error::{Error, ErrorKind, Result};
+
+#[cfg(feature = "tower")]
+pub(crate) use runner::Runner;
 
 /// A connected socket, with the one timer of its waits.
 #[derive(Debug)]
@@ -298,44 +304,10 @@ pub(crate) async fn sleep_until(deadline: Instant) {
 
 /// Awaits a future; `None`: the deadline came first.
 pub(crate) async fn drive<T>(
-    future: Pin<Box<dyn Future<Output = T> + Send>>,
+    future: Pin<Box<dyn Future<Output = T> + Send + '_>>,
     deadline: Option<Instant>,
 ) -> Option<T> {
     before(deadline, future).await.ok()
-}
-
-/// What drives an application: the task that waits for it.
-#[cfg(feature = "tower")]
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Runner;
-
-#[cfg(feature = "tower")]
-impl Runner {
-    pub(crate) fn of(_slot: &std::sync::OnceLock<Box<dyn std::any::Any + Send + Sync>>) -> Runner {
-        Runner
-    }
-
-    /// Runs a future to its end; `None`: the deadline came first.
-    pub(crate) async fn run<T>(
-        &self,
-        future: impl Future<Output = T>,
-        deadline: Option<Instant>,
-    ) -> Option<T> {
-        match deadline {
-            None => Some(future.await),
-            Some(_) => before(deadline, future).await.ok(),
-        }
-    }
-
-    /// Waits for the next frame of a body.
-    pub(crate) async fn frame(
-        &self,
-        body: &mut crate::transport::AppBody,
-        deadline: Option<Instant>,
-    ) -> Option<Option<Result<http_body::Frame<Bytes>>>> {
-        self.run(poll_fn(|cx| body.as_mut().poll_frame(cx)), deadline)
-            .await
-    }
 }
 
 /// Looks up a host's addresses on tokio's blocking threads.

@@ -25,11 +25,14 @@ use self::calling::Calling;
 use super::counted::Counted;
 use crate::body::Body;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::proto::h1::{RequestFraming, request_framing};
+use crate::proto::h1::RequestFraming;
 use crate::request::Request;
 
 /// The body of an application's response, read frame by frame.
 pub(crate) type AppBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = Error> + Send>>;
+
+/// Makes of a file or reader a body that may be polled in this form, where a read that takes long holds up nobody else.
+pub(crate) type Feed = fn(Body) -> Body;
 
 /// An application in process: any tower `Service` of `http::Request<dimorph::Body>`, such as an axum `Router`.
 ///
@@ -40,6 +43,8 @@ pub(crate) type AppBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = Erro
 /// On `AsyncClient` bodies stream both ways while the caller reads, and a response (or the call) that is dropped drops the application's
 /// future and body. On the blocking `Client` the application is driven by the calling thread while it waits; one that needs tokio
 /// (timers, spawned tasks, sockets) needs the feature `tower-tokio`, which gives each `App` a small runtime of its own.
+///
+/// A response whose body is shorter or longer than its own `content-length` ends in a `RemoteProtocolError`, as over the network.
 ///
 #[cfg_attr(
     feature = "blocking",
@@ -160,28 +165,30 @@ where
 }
 
 impl<S> App<S> {
-    /// Asks the application; the future is not begun yet.
-    pub(crate) fn call<R>(&self, request: Request) -> Result<Calling<S, S::Future>>
+    /// Asks the application; the future is not begun yet. `feed`: see [`Feed`].
+    pub(crate) fn call<R>(&self, request: Request, feed: Feed) -> Result<Calling<S, S::Future>>
     where
         S: Service<http::Request<Body>, Response = http::Response<R>> + Clone,
     {
         let headless = *request.method() == Method::HEAD;
-        let request = self.prepare(request)?;
+        let request = self.prepare(request, feed)?;
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Calling::new(
             service.clone(),
             request,
             headless,
             self.raises,
+            feed,
         ))
     }
 
     /// The request as a server would have received it.
-    fn prepare(&self, mut request: Request) -> Result<http::Request<Body>> {
+    fn prepare(&self, mut request: Request, feed: Feed) -> Result<http::Request<Body>> {
         request.prepare()?;
         let mut target = origin_form(request.location().path_and_query())?;
         let host = request.location().authority().to_owned();
-        let framing = framing(&request)?;
+        // What could not be sent in HTTP/1.1 is no request for an application either.
+        let framing = request.framing(Version::HTTP_11)?;
         let counter = request.options().on_upload.clone();
         let mut request = http::Request::<Body>::try_from(request)?;
         if counter.is_some() || request.body().as_bytes().is_none() {
@@ -190,7 +197,7 @@ impl<S> App<S> {
                 RequestFraming::Length(length) => Some(length),
                 RequestFraming::Chunked => None,
             };
-            let body = std::mem::take(request.body_mut());
+            let body = feed(std::mem::take(request.body_mut()));
             *request.body_mut() = Body::wrap(Counted::new(body, counter, announced));
         }
         if let Some(mount) = &self.mount {
@@ -223,21 +230,6 @@ impl<S> App<S> {
         request.extensions_mut().extend(own);
         Ok(request)
     }
-}
-
-/// How the body would be announced in HTTP/1.1; what could not be sent there is no request for an application either.
-fn framing(request: &Request) -> Result<RequestFraming> {
-    request_framing(
-        request.method(),
-        Version::HTTP_11,
-        request.request_headers(),
-        request.body().content_length(),
-    )
-    .map_err(|error| {
-        Error::new(ErrorKind::LocalProtocolError, error.to_string())
-            .in_phase(Phase::Build)
-            .with_source(error)
-    })
 }
 
 /// The target as it stands in a request line (RFC 9112 section 3.2.1).

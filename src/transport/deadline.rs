@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use crate::config::Timeout;
-#[cfg(all(feature = "async", feature = "tower"))]
 use crate::error::{Error, ErrorKind, Phase};
 use crate::request::Request;
 
@@ -29,13 +28,11 @@ impl Deadline {
     }
 
     /// Returns the moment by which there must be a response.
-    #[cfg(all(feature = "async", feature = "tower"))]
     pub(crate) fn end(self) -> Option<Instant> {
         self.head
     }
 
     /// Makes the error of having waited past it.
-    #[cfg(all(feature = "async", feature = "tower"))]
     pub(crate) fn passed(self, phase: Phase) -> Error {
         Error::timeout(ErrorKind::TotalTimeout, None).in_phase(phase)
     }
@@ -46,13 +43,19 @@ impl Deadline {
             .is_none_or(|end| wait < end.saturating_duration_since(now))
     }
 
-    /// Leaves a request the time that is left.
+    /// Leaves a request the time that is left, or less where it has less of its own.
     pub(crate) fn shorten(self, request: &mut Request, now: Instant) {
-        if let Some(timeout) = request.timeout_mut() {
-            let left = |end: Option<Instant>| end.map(|end| end.saturating_duration_since(now));
-            let head = timeout.head_timeout().and(self.head);
-            *timeout = timeout.total(left(self.total)).head(left(head));
-        }
+        let Some(timeout) = request.timeout_mut() else {
+            return;
+        };
+        let within = |own: Option<Duration>, end: Option<Instant>| {
+            let left = end.map(|end| end.saturating_duration_since(now));
+            own.into_iter().chain(left).min()
+        };
+        let head = timeout.head_timeout();
+        *timeout = timeout
+            .total(within(timeout.total_timeout(), self.total))
+            .head(within(head, self.head.filter(|_| head.is_some())));
     }
 }
 

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 
 use super::response::Response;
+use crate::body::larger_than;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 
@@ -174,12 +175,22 @@ impl<'a> Run<'a> {
 
     /// Runs the handler on to the next thing that it wants done.
     pub(crate) fn resume(&mut self, reply: Option<Reply>) -> Result<Progress> {
-        self.next.with(|slot| slot.reply = reply);
-        match self
+        self.next.with(|slot| {
+            slot.reply = reply;
+            slot.running = true;
+        });
+        let polled = self
             .block
             .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
+            .poll(&mut Context::from_waker(Waker::noop()));
+        let broken = self.next.with(|slot| {
+            slot.running = false;
+            slot.broken
+        });
+        if let Some(how) = broken {
+            return Err(misused(how));
+        }
+        match polled {
             Poll::Ready(done) => done.map(Progress::Done),
             Poll::Pending => match self.next.with(|slot| slot.step.take()) {
                 Some(step) => Ok(Progress::Wants(step)),
@@ -203,6 +214,17 @@ pub struct Next {
 struct Slot {
     step: Option<Step>,
     reply: Option<Reply>,
+    /// The driver runs the handler at this moment.
+    running: bool,
+    /// Two things were waited for at once, or one from elsewhere.
+    broken: Option<&'static str>,
+}
+
+const AT_ONCE: &str = "a handler waits for one thing after the other";
+const ELSEWHERE: &str = "a handler's Next serves its own call, while that lasts";
+
+fn misused(how: &'static str) -> Error {
+    Error::new(ErrorKind::LocalProtocolError, how)
 }
 
 impl Next {
@@ -241,7 +263,10 @@ impl Next {
         let mut asked = None;
         poll_fn(move |cx| {
             if let Some(content) = response.content() {
-                return Poll::Ready(Ok(content.clone()));
+                return Poll::Ready(match content.len() as u64 {
+                    length if length > most => Err(larger_than(most)),
+                    _ => Ok(content),
+                });
             }
             let pending = asked.get_or_insert_with(|| {
                 let wanted = Step::Read(response.take_native(), most);
@@ -256,14 +281,14 @@ impl Next {
         })
     }
 
-    /// Waits.
+    /// Waits. Within the call's total timeout, which ends it; outside of the handler's own call it does not wait.
     pub fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
         let slept = self.ask(Step::Sleep(time), |reply| match reply {
             Reply::Slept => Some(Ok(())),
             _ => None,
         });
         let mut slept = Box::pin(slept);
-        // Two things at once are told by the other one.
+        // What is wrong with two things at once ends the call.
         poll_fn(move |cx| slept.as_mut().poll(cx).map(|_| ()))
     }
 
@@ -287,10 +312,11 @@ impl Next {
         let mut step = Some(step);
         poll_fn(move |_| {
             next.with(|slot| match step.take() {
-                Some(_) if slot.step.is_some() => Poll::Ready(Err(Error::new(
-                    ErrorKind::LocalProtocolError,
-                    "a handler waits for one thing after the other",
-                ))),
+                _ if !slot.running => Poll::Ready(Err(misused(ELSEWHERE))),
+                Some(_) if slot.step.is_some() => {
+                    slot.broken = Some(AT_ONCE);
+                    Poll::Ready(Err(misused(AT_ONCE)))
+                }
                 Some(step) => {
                     slot.step = Some(step);
                     slot.reply = None;

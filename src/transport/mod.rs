@@ -26,7 +26,6 @@ mod ureq;
 pub(crate) use app::AppBody;
 #[cfg(feature = "tower")]
 pub use app::{App, FromFn, MountPath, RemoteAddr};
-#[cfg(all(feature = "async", feature = "tower"))]
 pub(crate) use deadline::Deadline;
 pub(crate) use handler::{Clocks, Native, Progress, Reply, Run, Step};
 pub use handler::{Handled, Handler, Handling, Next, Nothing};

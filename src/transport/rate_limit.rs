@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
@@ -15,8 +15,9 @@ const HOSTS: usize = 1024;
 /// A layer that lets requests through at a limited rate; the others wait for their turn.
 ///
 /// It is a token bucket: full at first, each request takes a token out, and they come back evenly. Turns are given in the order of asking. Who waits sleeps, once, and
-/// never past the request's total timeout: one whose turn comes later waits in vain and takes no turn from others. Clones share the bucket, so that one limit can
-/// stand over several clients.
+/// never past the request's total timeout: one whose turn comes later waits in vain and takes no turn from others. A turn that is given up, by a future that is dropped
+/// while it waits, goes to the next who asks before its time; nobody who waits already comes earlier. Clones share the bucket, so that one limit can stand over several
+/// clients.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,9 +51,29 @@ struct Buckets {
     full: usize,
 }
 
-/// The moment at which the bucket is full again; a token less for each interval until then.
-#[derive(Debug, Clone, Copy)]
-struct Bucket(Instant);
+#[derive(Debug)]
+struct Bucket {
+    /// The moment at which it is full again; a token less for each interval until then.
+    full: Instant,
+    /// Turns that were given up, earliest first, with later ones given after them.
+    free: Vec<Turn>,
+}
+
+/// One request's place in the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Turn {
+    at: Instant,
+    /// When the bucket is full, after this one and all before it.
+    full: Instant,
+}
+
+/// A turn that was taken, until it is used: dropped before, it is given back.
+struct Place<'l> {
+    limit: &'l RateLimit,
+    host: String,
+    turn: Turn,
+    used: bool,
+}
 
 impl RateLimit {
     /// Makes a limit of this many requests in this time, all of which may come at once; at least one.
@@ -87,8 +108,13 @@ impl RateLimit {
         self
     }
 
-    /// Takes a token if its time comes soon enough; returns how long to wait, and whether it was taken.
-    fn take(&self, request: &Request, now: Instant, deadline: Deadline) -> (Duration, bool) {
+    /// Takes a token if its time comes soon enough; returns how long to wait, and the place where it was taken.
+    fn take(
+        &self,
+        request: &Request,
+        now: Instant,
+        deadline: Deadline,
+    ) -> (Duration, Option<Place<'_>>) {
         let host = match self.per_host {
             true => {
                 let url = request.url();
@@ -97,26 +123,81 @@ impl RateLimit {
             }
             false => String::new(),
         };
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.lock();
         buckets.forget_those_at_rest(now);
-        let bucket = buckets.by_host.entry(host).or_insert(Bucket(now));
-        let (wait, after) = self.rate.next(*bucket, now);
-        let taken = deadline.allows(wait, now);
-        if taken {
-            *bucket = after;
+        let bucket = buckets.by_host.entry(host.clone()).or_insert(Bucket {
+            full: now,
+            free: Vec::new(),
+        });
+        // A turn whose time has gone by is lost: the next ones stand where they stand.
+        bucket.free.retain(|turn| turn.at >= now);
+        let freed = bucket.free.first().copied();
+        let (wait, turn) = match freed {
+            Some(turn) => (turn.at - now, turn),
+            None => self.rate.next(bucket.full, now),
+        };
+        if !deadline.allows(wait, now) {
+            return (wait, None);
         }
-        (wait, taken)
+        match freed {
+            Some(_) => drop(bucket.free.remove(0)),
+            None => bucket.full = turn.full,
+        }
+        let place = Place {
+            limit: self,
+            host,
+            turn,
+            used: false,
+        };
+        (wait, Some(place))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Rate {
-    /// How long to wait for a token, and the bucket without it.
-    fn next(self, bucket: Bucket, now: Instant) -> (Duration, Bucket) {
-        let until_full = bucket.0.saturating_duration_since(now);
+    /// How long to wait for a token of a bucket that is full then, and the turn.
+    fn next(self, full: Instant, now: Instant) -> (Duration, Turn) {
+        let until_full = full.saturating_duration_since(now);
         let wait = until_full.saturating_sub(self.interval.saturating_mul(self.burst - 1));
         // A time beyond the clock is never reached, nor waited for.
-        let after = bucket.0.max(now).checked_add(self.interval);
-        (wait, Bucket(after.unwrap_or(bucket.0)))
+        let turn = Turn {
+            at: now.checked_add(wait).unwrap_or(full),
+            full: full.max(now).checked_add(self.interval).unwrap_or(full),
+        };
+        (wait, turn)
+    }
+}
+
+impl Bucket {
+    /// Takes a turn back: the last one makes the row shorter, any other is free for who asks in time.
+    fn give_back(&mut self, turn: Turn, interval: Duration) {
+        let at = self.free.partition_point(|free| free.full <= turn.full);
+        self.free.insert(at, turn);
+        while let Some(last) = self.free.pop_if(|last| last.full == self.full) {
+            let Some(before) = last.full.checked_sub(interval) else {
+                break;
+            };
+            self.full = before;
+        }
+    }
+}
+
+impl Place<'_> {
+    fn spend(mut self) {
+        self.used = true;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.used
+            && let Some(bucket) = self.limit.lock().by_host.get_mut(&self.host)
+        {
+            bucket.give_back(self.turn, self.limit.rate.interval);
+        }
     }
 }
 
@@ -124,7 +205,7 @@ impl Buckets {
     /// A bucket that is full is as good as a new one.
     fn forget_those_at_rest(&mut self, now: Instant) {
         if self.by_host.len() >= self.full {
-            self.by_host.retain(|_, bucket| bucket.0 > now);
+            self.by_host.retain(|_, bucket| bucket.full > now);
             self.full = HOSTS.max(2 * self.by_host.len());
         }
     }
@@ -135,11 +216,14 @@ impl Handler for RateLimit {
         Box::pin(async move {
             let now = next.now();
             let deadline = Deadline::of(&request, now);
-            let (wait, taken) = self.take(&request, now, deadline);
-            if !wait.is_zero() || !taken {
-                // Without a token this ends with the total timeout.
+            let (wait, place) = self.take(&request, now, deadline);
+            if !wait.is_zero() || place.is_none() {
+                // Without a place this ends with the total timeout.
                 next.sleep(wait).await;
                 deadline.shorten(&mut request, next.now());
+            }
+            if let Some(place) = place {
+                place.spend();
             }
             next.send(request).await
         })
@@ -160,6 +244,7 @@ impl fmt::Debug for RateLimit {
 mod tests {
     use super::*;
     use crate::config::Timeout;
+    use crate::transport::{Clocks, Progress, Reply, Run, Step};
     use http::Method;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -169,7 +254,18 @@ mod tests {
     }
 
     fn wait(limit: &RateLimit, request: &Request, now: Instant) -> (Duration, bool) {
-        limit.take(request, now, Deadline::of(request, now))
+        let (wait, place) = limit.take(request, now, Deadline::of(request, now));
+        let taken = place.is_some();
+        if let Some(place) = place {
+            place.spend();
+        }
+        (wait, taken)
+    }
+
+    fn seconds(limit: &RateLimit, now: Instant) -> (u64, Place<'_>) {
+        let request = request("http://h.test/");
+        let (wait, place) = limit.take(&request, now, Deadline::of(&request, now));
+        (wait.as_secs(), place.unwrap())
     }
 
     #[test]
@@ -212,6 +308,63 @@ mod tests {
             assert_eq!(wait(&limit, &hasty, start), (10 * SECOND, false));
         }
         assert_eq!(wait(&limit, &patient, start), (10 * SECOND, true));
+    }
+
+    #[test]
+    fn a_turn_that_is_given_up_goes_to_the_next_who_asks() {
+        let limit = RateLimit::new(1, SECOND);
+        let start = Instant::now();
+        let (waits, mut places): (Vec<_>, Vec<_>) = (0..6).map(|_| seconds(&limit, start)).unzip();
+        assert_eq!(waits, [0, 1, 2, 3, 4, 5]);
+        // One in the middle, and the last ones: 2, 4, 5 are free.
+        drop(places.remove(5));
+        drop(places.remove(2));
+        drop(places.remove(3));
+        let (waits, again): (Vec<_>, Vec<_>) = (0..4).map(|_| seconds(&limit, start)).unzip();
+        assert_eq!(waits, [2, 4, 5, 6]);
+        drop(again);
+        // 2 has gone by at 2.5, and at 3.0 the one who waited since the start goes.
+        let (wait, place) = seconds(&limit, start + SECOND * 5 / 2);
+        assert_eq!(wait, 1, "4 - 2.5");
+        drop(place);
+        drop(places);
+        // Nobody waits any more; 2 stays gone.
+        for expected in [0, 1, 3, 4] {
+            let (wait, place) = seconds(&limit, start);
+            assert_eq!(wait, expected);
+            place.spend();
+        }
+    }
+
+    #[test]
+    fn who_stops_waiting_gives_the_turn_back() {
+        let limit = RateLimit::new(1, 10 * SECOND);
+        let clocks = Clocks {
+            now: Instant::now,
+            date: std::time::SystemTime::now,
+        };
+        let begin = || {
+            let mut run = Run::new(&limit, request("http://h.test/"), clocks);
+            let step = run.resume(None).unwrap();
+            (run, step)
+        };
+        let (_sent, step) = begin();
+        assert!(matches!(step, Progress::Wants(Step::Send(_))));
+        for _ in 0..100 {
+            let (waiting, step) = begin();
+            let Progress::Wants(Step::Sleep(wait)) = step else {
+                panic!("it does not wait");
+            };
+            assert!(wait <= 10 * SECOND, "{wait:?}");
+            drop(waiting);
+        }
+        // A turn that was used is not given back, whatever becomes of the request.
+        let (mut waiting, _) = begin();
+        let step = waiting.resume(Some(Reply::Slept)).unwrap();
+        assert!(matches!(step, Progress::Wants(Step::Send(_))));
+        drop(waiting);
+        let (_waiting, step) = begin();
+        assert!(matches!(step, Progress::Wants(Step::Sleep(wait)) if wait > 11 * SECOND));
     }
 
     #[test]

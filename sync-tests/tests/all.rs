@@ -22,6 +22,9 @@ mod dual_tests;
 #[path = "blocking/apps_tokio.rs"]
 mod apps_tokio;
 
+#[path = "blocking/apps_within.rs"]
+mod apps_within;
+
 #[path = "blocking/only.rs"]
 mod only;
 

@@ -281,3 +281,66 @@ fn refused() -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
+
+/// A reader that waits for somebody else's task.
+struct Patient(std::sync::mpsc::Receiver<&'static [u8]>);
+
+impl std::io::Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.recv_timeout(Duration::from_secs(10)) {
+            Ok(piece) => {
+                buffer[..piece.len()].copy_from_slice(piece);
+                Ok(piece.len())
+            }
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Ok(0),
+            Err(error) => Err(std::io::Error::other(error)),
+        }
+    }
+}
+
+/// A reader, and the task of the same loop that fills it.
+fn patient() -> Patient {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    tokio::spawn(async move {
+        for piece in [&b"one"[..], b"two"] {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            sender.send(piece).unwrap();
+        }
+    });
+    Patient(receiver)
+}
+
+#[tokio::test]
+async fn a_reader_given_to_an_application_does_not_hold_up_the_event_loop() {
+    let client = client_to(Router::new().route("/", post(async |body: String| body)));
+    for body in [Body::from_reader(patient()), Body::sized(patient(), 6)] {
+        let response = client.post("/").body(body).send().await.unwrap();
+        assert_eq!(response.text().await.unwrap(), "onetwo");
+    }
+    let part = dimorph::multipart::Part::reader(patient());
+    let form = dimorph::multipart::Form::new().part("file", part);
+    let response = client.post("/").multipart(form).send().await.unwrap();
+    assert!(response.text().await.unwrap().contains("onetwo"));
+}
+
+#[tokio::test]
+async fn a_file_given_to_an_application_arrives_whole() {
+    let path = std::env::temp_dir().join(format!("dimorph-app-file-{}", std::process::id()));
+    let content: Vec<u8> = (0..3_000_000_u32).map(|n| n as u8).collect();
+    std::fs::write(&path, &content).unwrap();
+    let client = client_to(Router::new().route("/", post(echo)));
+    let file = std::fs::File::open(&path).unwrap();
+    let response = client.post("/").body(file).send().await.unwrap();
+    let back = response.bytes().await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(back == content);
+}
+
+#[tokio::test]
+async fn a_reader_that_an_application_answers_with_does_not_hold_up_the_event_loop() {
+    let app = App::from_fn(|_| http::Response::new(Body::from_reader(patient())));
+    let client = Client::builder().trust_env(false).transport(app);
+    let client = client.build().unwrap();
+    let response = client.get("http://h.test/").send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "onetwo");
+}

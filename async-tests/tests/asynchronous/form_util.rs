@@ -160,6 +160,37 @@ impl<F: Fn(Request) -> Result<Response> + Send + Sync> Transport for Answering<F
     }
 }
 
+/// Asks a client, and gives on what it has read whole.
+struct Forwarding(dimorph::AsyncClient);
+
+impl Transport for Forwarding {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+        Box::pin(async move {
+            let mut response = self.0.send(request).await?;
+            response.buffer().await?;
+            Ok(response)
+        })
+    }
+}
+
+/// A transport that asks a client, and gives on what it has read whole.
+pub(crate) fn forwarding(client: dimorph::AsyncClient) -> impl Transport {
+    Forwarding(client)
+}
+
+/// A body that never comes.
+pub(crate) fn stalling_body() -> Body {
+    struct Never;
+    impl Stream for Never {
+        type Item = std::io::Result<Vec<u8>>;
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            Poll::Pending
+        }
+    }
+    Body::from_stream(Never)
+}
+
 /// The same, counting how often it is closed.
 pub(crate) struct Closing<F>(pub(crate) F, pub(crate) Arc<AtomicUsize>);
 

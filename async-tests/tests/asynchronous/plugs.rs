@@ -52,6 +52,15 @@ pub(crate) fn own<T>(
     FromService::new(IntoService::new(engine))
 }
 
+/// The public types that this form does not have: the crate ureq is blocking.
+pub(crate) const ABSENT: [&str; 1] = ["Ureq"];
+
+/// The form's own transport, which goes through a proxy and knows its password.
+pub(crate) fn own_through(proxy: &str) -> FromService<IntoService<Client>> {
+    let engine = Client::builder().trust_env(false).proxy(proxy);
+    FromService::new(IntoService::new(engine.build().unwrap()))
+}
+
 /// Runs something that may panic, and gives what it said.
 pub(crate) async fn attempt<A, F>(f: impl FnOnce(A) -> F, argument: A) -> Result<(), String>
 where

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
@@ -13,12 +13,12 @@ use crate::connect::BoxedConnectorLayer;
 use crate::dns::Resolve;
 use crate::error::{Error, Result};
 use crate::hops::Rules;
-use crate::proxy::{Intercepted, Matcher};
+use crate::proxy::Matcher;
 use crate::{redirect, retry};
 
 /// The settings of a client in the making.
 pub(crate) struct Config {
-    /// The first thing that was wrong with an option.
+    /// The last thing that was wrong with an option.
     pub(crate) error: Option<Error>,
     pub(crate) headers: HeaderMap,
     pub(crate) accepts: Accepts,
@@ -139,7 +139,7 @@ impl Default for Config {
             cookie_store: None,
             redirect: redirect::Policy::default(),
             referer: true,
-            retry: retry::Builder::default(),
+            retry: retry::Builder::untold(),
             proxies: Vec::new(),
             auto_sys_proxy: true,
             https_only: false,
@@ -180,7 +180,7 @@ pub(crate) struct Built {
     pub(crate) read_timeout: Option<Duration>,
 }
 
-/// All that makes dimorph's clients, one for each proxy.
+/// All that makes dimorph's clients, one for each route.
 pub(crate) struct Channel {
     pub(crate) wire: Wire,
     pub(crate) codings: Vec<&'static str>,
@@ -200,7 +200,7 @@ impl Config {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if self.auto_sys_proxy && cfg!(feature = "system-proxy") {
+        if self.auto_sys_proxy {
             self.proxies.push(Matcher::system());
         }
         if self.wire.unix_socket.is_some() {
@@ -313,10 +313,11 @@ impl Rules {
     }
 }
 
-/// Makes one of dimorph's builders: the options, once for both forms. `$connect` is the connect timeout beneath any layers.
+/// Makes one of dimorph's builders for a route: the options, once for both forms. `$adapter` is the form's for resolvers.
 macro_rules! dimorph_builder {
-    ($form:ident, $channel:expr, $proxy:expr, $timeout:expr) => {{
+    ($form:ident, $channel:expr, $route:expr, $adapter:path, $timeout:expr) => {{
         let channel: &$crate::config::Channel = $channel;
+        let route: &$crate::route::Route = $route;
         let wire = &channel.wire;
         let kept = Some(wire.pool_max_idle_per_host).filter(|kept| *kept != usize::MAX);
         let limits = dimorph::PoolLimits::new()
@@ -345,10 +346,10 @@ macro_rules! dimorph_builder {
             builder = builder.interface(interface);
         }
         for (host, addresses) in &wire.dns_overrides {
-            builder = builder.resolve(host, addresses.clone());
+            builder = builder.resolve(host, route.ports(addresses.iter().copied()));
         }
         if let Some(resolver) = &wire.dns_resolver {
-            builder = builder.resolver($crate::dns::adapter(resolver.clone()));
+            builder = builder.resolver($adapter(resolver.clone(), route.clone()));
         }
         #[cfg(unix)]
         if let Some(path) = &wire.unix_socket {
@@ -363,56 +364,12 @@ macro_rules! dimorph_builder {
                 .verify(channel.tls.clone())
                 .tls_info(channel.tls_info);
         }
-        match $proxy {
-            Some(proxy) => builder.proxy(proxy),
-            None => builder,
+        match &route.proxy {
+            Some(proxy) => proxy
+                .to_dimorph(channel.user_agent.as_ref())
+                .map(|proxy| builder.proxy(proxy)),
+            None => Ok(builder),
         }
     }};
 }
 pub(crate) use dimorph_builder;
-
-/// One of dimorph's clients for each proxy that was chosen, and one without.
-pub(crate) struct Inners<C> {
-    direct: C,
-    proxied: Mutex<Vec<(Intercepted, C)>>,
-}
-
-/// A function may name ever new proxies: only so many clients are kept.
-const MAX_PROXIED: usize = 32;
-
-impl<C: Clone> Inners<C> {
-    pub(crate) fn new(direct: C) -> Self {
-        Inners {
-            direct,
-            proxied: Mutex::new(Vec::new()),
-        }
-    }
-
-    /// The client for a proxy, made at first need.
-    pub(crate) fn client(
-        &self,
-        proxy: Option<&Intercepted>,
-        make: impl FnOnce(&Intercepted) -> Result<C>,
-    ) -> Result<C> {
-        let Some(proxy) = proxy else {
-            return Ok(self.direct.clone());
-        };
-        let mut proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = proxied.iter().find(|(other, _)| other == proxy) {
-            return Ok(client.clone());
-        }
-        let client = make(proxy)?;
-        if proxied.len() == MAX_PROXIED {
-            proxied.remove(0);
-        }
-        proxied.push((proxy.clone(), client.clone()));
-        Ok(client)
-    }
-
-    /// All clients so far.
-    pub(crate) fn all(&self) -> Vec<C> {
-        let proxied = self.proxied.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = proxied.iter().map(|(_, client)| client.clone());
-        std::iter::once(self.direct.clone()).chain(others).collect()
-    }
-}

@@ -6,6 +6,8 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+#[cfg(feature = "blocking")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -194,7 +196,7 @@ impl Future for Both<'_> {
                 return Poll::Pending;
             };
             this.step = None;
-            this.gate.finish(outcome.map_err(Into::into));
+            this.gate.finish(outcome.map_err(own));
         }
     }
 }
@@ -204,6 +206,11 @@ impl Drop for Both<'_> {
     fn drop(&mut self) {
         self.gate.finish(Err("the request was given up".into()));
     }
+}
+
+/// The step's own error, for layers to see; its URL stays with the request.
+fn own(error: dimorph::Error) -> BoxError {
+    error.without_url().into()
 }
 
 fn into_dimorph(error: BoxError) -> dimorph::Error {
@@ -225,7 +232,7 @@ pub(crate) fn around_blocking(
     step: &mut dyn FnMut() -> dimorph::Result<()>,
 ) -> dimorph::Result<()> {
     let gate = Arc::new(Gate::default());
-    let ended = Arc::new(Mutex::new(None));
+    let ended = AtomicBool::new(false);
     let layers = {
         let (service, gate) = (service.clone(), gate.clone());
         async move {
@@ -239,32 +246,22 @@ pub(crate) fn around_blocking(
         }
     };
     std::thread::scope(|scope| {
-        let waiting = std::thread::current();
-        let thread = {
-            let ended = ended.clone();
-            scope.spawn(move || {
-                let outcome = tokio::runtime::Builder::new_current_thread()
-                    .enable_time()
-                    .build()
-                    .map_err(BoxError::from)
-                    .and_then(|runtime| runtime.block_on(layers));
-                *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(());
-                waiting.unpark();
-                outcome
-            })
-        };
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let waker = unpark();
+        let end = OnEnd(&ended, waker.clone());
+        let thread = scope.spawn(move || {
+            let _end = end;
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .map_err(BoxError::from)
+                .and_then(|runtime| runtime.block_on(layers))
+        });
+        // A step that panics does not leave the layers waiting.
+        let _given_up = GiveUp(&gate);
         let cx = Context::from_waker(&waker);
-        loop {
-            if ended
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some()
-            {
-                break;
-            }
+        while !ended.load(Ordering::Acquire) {
             if gate.poll_asked(&cx) {
-                gate.finish(step().map_err(Into::into));
+                gate.finish(step().map_err(own));
                 break;
             }
             std::thread::park();
@@ -274,6 +271,34 @@ pub(crate) fn around_blocking(
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
+}
+
+/// Tells the connecting thread that the layers' thread ended, if only by a panic.
+#[cfg(feature = "blocking")]
+struct OnEnd<'a>(&'a AtomicBool, Waker);
+
+#[cfg(feature = "blocking")]
+impl Drop for OnEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        self.1.wake_by_ref();
+    }
+}
+
+#[cfg(feature = "blocking")]
+struct GiveUp<'a>(&'a Gate);
+
+#[cfg(feature = "blocking")]
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.0.finish(Err("the request was given up".into()));
+    }
+}
+
+/// Wakes this thread, which parks while it waits.
+#[cfg(feature = "blocking")]
+pub(crate) fn unpark() -> Waker {
+    Waker::from(Arc::new(Unpark(std::thread::current())))
 }
 
 #[cfg(feature = "blocking")]

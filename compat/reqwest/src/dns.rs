@@ -2,13 +2,20 @@
 
 use std::fmt;
 use std::future::Future;
+#[cfg(feature = "blocking")]
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
+#[cfg(feature = "blocking")]
+use std::thread;
 
 use crate::error::BoxError;
+use crate::route::Route;
+
+pub(crate) use sealed::IntoResolve;
 
 /// The addresses that a look-up found.
 pub type Addrs = Box<dyn Iterator<Item = SocketAddr> + Send>;
@@ -18,8 +25,8 @@ pub type Resolving = Pin<Box<dyn Future<Output = Result<Addrs, BoxError>> + Send
 
 /// Looks up names for a client.
 ///
-/// A port of 0 in an address stands for the URL's port. The blocking client polls the future on the calling thread,
-/// where there is no tokio runtime: a resolver for both clients makes its own.
+/// A port in the URL wins over an address's; without one, an address's port 0 stands for the scheme's. The blocking client runs
+/// each look-up on a small tokio runtime of its own.
 pub trait Resolve: Send + Sync {
     /// Looks up the addresses of a name.
     fn resolve(&self, name: Name) -> Resolving;
@@ -50,32 +57,35 @@ impl FromStr for Name {
     }
 }
 
-/// What `dns_resolver` takes: a resolver, or an [`Arc`] of one.
-pub trait IntoResolve {
-    #[doc(hidden)]
-    fn into_resolve(self) -> Arc<dyn Resolve>;
-}
-
-impl IntoResolve for Arc<dyn Resolve> {
-    fn into_resolve(self) -> Arc<dyn Resolve> {
-        self
-    }
-}
-
-impl<R: Resolve + 'static> IntoResolve for Arc<R> {
-    fn into_resolve(self) -> Arc<dyn Resolve> {
-        self
-    }
-}
-
-impl<R: Resolve + 'static> IntoResolve for R {
-    fn into_resolve(self) -> Arc<dyn Resolve> {
-        Arc::new(self)
-    }
-}
-
 mod sealed {
     use std::fmt;
+    use std::sync::Arc;
+
+    use super::Resolve;
+
+    /// What `dns_resolver` takes: a resolver, or an [`Arc`] of one.
+    pub trait IntoResolve {
+        #[doc(hidden)]
+        fn into_resolve(self) -> Arc<dyn Resolve>;
+    }
+
+    impl IntoResolve for Arc<dyn Resolve> {
+        fn into_resolve(self) -> Arc<dyn Resolve> {
+            self
+        }
+    }
+
+    impl<R: Resolve + 'static> IntoResolve for Arc<R> {
+        fn into_resolve(self) -> Arc<dyn Resolve> {
+            self
+        }
+    }
+
+    impl<R: Resolve + 'static> IntoResolve for R {
+        fn into_resolve(self) -> Arc<dyn Resolve> {
+            Arc::new(self)
+        }
+    }
 
     /// What a text that is no name would be refused with.
     #[derive(Debug)]
@@ -90,21 +100,68 @@ mod sealed {
     impl std::error::Error for InvalidName {}
 }
 
-/// Makes a resolver into one that dimorph takes.
-pub(crate) fn adapter(resolver: Arc<dyn Resolve>) -> impl dimorph::Resolve {
-    Adapter(resolver)
+/// Makes a resolver into one that dimorph's async client takes.
+pub(crate) fn adapter(resolver: Arc<dyn Resolve>, route: Route) -> impl dimorph::Resolve {
+    Adapter(resolver, route)
 }
 
-struct Adapter(Arc<dyn Resolve>);
+struct Adapter(Arc<dyn Resolve>, Route);
 
 impl dimorph::Resolve for Adapter {
     fn resolve(&self, host: &str) -> dimorph::Resolving {
         let resolving = self.0.resolve(Name(host.into()));
+        let route = self.1.clone();
         Box::pin(async move {
-            match resolving.await {
-                Ok(addresses) => Ok(addresses.collect()),
-                Err(error) => Err(io::Error::other(error)),
+            let found = resolving.await.map_err(io::Error::other)?;
+            Ok(route.ports(found))
+        })
+    }
+}
+
+/// The same for the blocking client: a resolver may need tokio, so each look-up runs on a small runtime and a thread of its own. Both
+/// end with the look-up, or when nobody waits for it any more.
+#[cfg(feature = "blocking")]
+pub(crate) fn blocking_adapter(resolver: Arc<dyn Resolve>, route: Route) -> impl dimorph::Resolve {
+    Threaded(Arc::new(Adapter(resolver, route)))
+}
+
+#[cfg(feature = "blocking")]
+struct Threaded(Arc<Adapter>);
+
+#[cfg(feature = "blocking")]
+impl dimorph::Resolve for Threaded {
+    fn resolve(&self, host: &str) -> dimorph::Resolving {
+        let (mut answer, answered) = tokio::sync::oneshot::channel();
+        let (adapter, host) = (self.0.clone(), host.to_owned());
+        let look_up = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let found = match &runtime {
+                Ok(runtime) => runtime.block_on(async {
+                    let mut resolving = adapter.resolve(&host);
+                    poll_fn(|cx| match answer.poll_closed(cx) {
+                        std::task::Poll::Ready(()) => {
+                            std::task::Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                        }
+                        std::task::Poll::Pending => resolving.as_mut().poll(cx),
+                    })
+                    .await
+                }),
+                Err(error) => Err(io::Error::other(error.to_string())),
+            };
+            // Nobody may be waiting any more.
+            let _ = answer.send(found);
+            if let Ok(runtime) = runtime {
+                runtime.shutdown_background();
             }
+        };
+        let thread = thread::Builder::new().name("look-up".to_owned());
+        let started = thread.spawn(look_up);
+        Box::pin(async move {
+            started?;
+            let panicked = |_| Err(io::Error::other("the resolver panicked"));
+            answered.await.unwrap_or_else(panicked)
         })
     }
 }
@@ -136,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_resolver_serves_dimorph_and_its_error_stays_in_the_chain() {
-        let adapter = adapter(Fixed.into_resolve());
+        let adapter = adapter(Fixed.into_resolve(), Route::DIRECT);
         let found = poll_once(dimorph::Resolve::resolve(&adapter, "known.test")).unwrap();
         assert_eq!(found, [SocketAddr::from(([127, 0, 0, 1], 0))]);
         let error = poll_once(dimorph::Resolve::resolve(&adapter, "x.test")).unwrap_err();

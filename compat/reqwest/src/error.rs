@@ -157,7 +157,7 @@ impl Error {
         })
     }
 
-    #[allow(dead_code, reason = "for readers, which some features bring")]
+    #[cfg(any(feature = "blocking", test))]
     pub(crate) fn into_io(self) -> io::Error {
         io::Error::other(self)
     }
@@ -280,7 +280,7 @@ pub(crate) fn url_invalid_uri(url: Url) -> Error {
 }
 
 /// An error of a reader: our own comes back as it was, another one means that the body cannot be read.
-#[allow(dead_code, reason = "for readers, which some features bring")]
+#[cfg(any(feature = "blocking", test))]
 pub(crate) fn decode_io(error: io::Error) -> Error {
     match error.downcast::<Error>() {
         Ok(own) => own,
@@ -328,6 +328,64 @@ impl fmt::Display for TunnelFailed {
 }
 
 impl StdError for TunnelFailed {}
+
+/// The step that a client of hyper's names above the reason, where connecting or the exchange up to the response's head failed.
+#[derive(Debug)]
+pub(crate) struct StepFailed {
+    pub(crate) step: &'static str,
+    pub(crate) reason: BoxError,
+}
+
+impl fmt::Display for StepFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client error ({})", self.step)
+    }
+}
+
+impl StdError for StepFailed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.reason)
+    }
+}
+
+/// The server closed the connection before the head of its response was there; the last of its chain, as reqwest has it.
+#[derive(Debug)]
+#[allow(dead_code, reason = "the error within shows in Debug")]
+pub(crate) struct Closed(pub(crate) dimorph::Error);
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("connection closed before message completed")
+    }
+}
+
+impl StdError for Closed {}
+
+/// The error of sending, with the steps that reqwest's chain names.
+pub(crate) fn sending(error: dimorph::Error) -> Error {
+    use dimorph::{ErrorKind, Phase};
+    let (step, reason): (_, BoxError) = match (error.kind(), error.phase()) {
+        (ErrorKind::ConnectError, _) => ("Connect", error.into()),
+        (ErrorKind::RemoteProtocolError, Some(Phase::ReceiveHead)) if is_closing(&error) => {
+            ("SendRequest", Closed(error).into())
+        }
+        (
+            ErrorKind::RemoteProtocolError | ErrorKind::ReadError | ErrorKind::WriteError,
+            Some(Phase::Send | Phase::ReceiveHead),
+        ) => ("SendRequest", error.into()),
+        _ => return request(error),
+    };
+    request(StepFailed { step, reason })
+}
+
+/// Tells the end of the stream from a malformed head, by the words of dimorph's own error beneath.
+fn is_closing(error: &dimorph::Error) -> bool {
+    error.source().is_some_and(|source| {
+        let text = source.to_string();
+        text.starts_with("the peer disconnected")
+            || text.starts_with("the peer closed the connection")
+    })
+}
 
 /// A connector layer's own error, which stands for the connect step's.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ use crate::error::{self, Error, Result};
 use crate::proxy::{self, Intercepted, Matcher};
 use crate::redirect::{self, ActionKind};
 use crate::request_head::RequestHead;
+use crate::route::Route;
 use crate::{Body, retry};
 
 /// What a client decides by.
@@ -65,7 +66,7 @@ pub(crate) struct Hop {
     pub(crate) request: dimorph::Request,
     /// The body is the driver's stream.
     pub(crate) takes_stream: bool,
-    pub(crate) proxy: Option<Intercepted>,
+    pub(crate) route: Route,
 }
 
 /// What a response means.
@@ -142,6 +143,7 @@ impl Call {
         {
             headers.insert(name, value.clone());
         }
+        let route = Route::new(proxy, url);
         let mut request = self.request(headers).map_err(|error| self.wrap(error))?;
         let takes_stream = matches!(self.content, Content::Stream);
         match &self.content {
@@ -157,7 +159,7 @@ impl Call {
         Ok(Hop {
             request,
             takes_stream,
-            proxy,
+            route,
         })
     }
 
@@ -206,6 +208,8 @@ impl Call {
     /// The error of sending, with the URL that the caller asked for.
     pub(crate) fn wrap(&self, error: dimorph::Error) -> Error {
         use std::error::Error as _;
+        // The URL is ours to tell, and to remove.
+        let error = error.without_url();
         let wrapped = match error.kind() {
             dimorph::ErrorKind::InvalidUrl | dimorph::ErrorKind::UnsupportedProtocol => {
                 error::builder(error)
@@ -213,9 +217,15 @@ impl Call {
             dimorph::ErrorKind::ProxyError if error.source().is_none() => {
                 error::request(error::TunnelFailed(error))
             }
-            _ => error::request(error),
+            _ => error::sending(error),
         };
         wrapped.with_url(self.asked.clone())
+    }
+
+    /// The error of a way to a connection that cannot be gone, such as a proxy that is not spoken to.
+    pub(crate) fn unreachable(&self, error: dimorph::Error) -> Error {
+        let refused = error::ConnectFailed(error.without_url().into());
+        error::request(refused).with_url(self.asked.clone())
     }
 
     /// The time is up.

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The root is async on tokio; [`blocking`](https://docs.rs/reqwest/0.13/reqwest/blocking/) needs no runtime and starts no
-//! thread. Behaviour and defaults are reqwest's: ten redirects, no timeout, no `user-agent`, decoders by feature. What is accepted
-//! without effect is listed in the README.
+//! thread but for connector layers and resolvers of one's own. Behaviour and defaults are reqwest's: ten redirects, no timeout, no
+//! `user-agent`, decoders by feature. What is accepted without effect is listed in the README.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), reqwest::Error> {
@@ -36,6 +36,7 @@ mod hops;
 mod into_url;
 mod request_head;
 mod response;
+mod route;
 mod text;
 
 #[cfg(feature = "blocking")]

@@ -349,17 +349,15 @@ impl Matcher {
 
 impl fmt::Debug for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rule::Fixed { http, https } = &self.rule else {
+            return f.write_str("_");
+        };
         let mut shown = f.debug_struct("Matcher");
-        match &self.rule {
-            Rule::Custom(_) => return f.write_str("_"),
-            Rule::Fixed { http, https } => {
-                if let Some(http) = http {
-                    shown.field("http", http);
-                }
-                if let Some(https) = https {
-                    shown.field("https", https);
-                }
-            }
+        if let Some(http) = http {
+            shown.field("http", http);
+        }
+        if let Some(https) = https {
+            shown.field("https", https);
         }
         if let Some(bypass) = &self.bypass {
             shown.field("no", bypass);
@@ -388,12 +386,17 @@ impl Intercepted {
         self.headers.as_ref().filter(|_| !self.tunnels)
     }
 
+    /// Tells whether the proxy's URL names a port.
+    pub(crate) fn names_port(&self) -> bool {
+        Url::parse(&self.target.url).is_ok_and(|url| url.port().is_some())
+    }
+
     /// The proxy as dimorph has it. The user agent is told with CONNECT.
     pub(crate) fn to_dimorph(
         &self,
         user_agent: Option<&HeaderValue>,
-    ) -> crate::Result<dimorph::Proxy> {
-        let mut proxy = dimorph::Proxy::new(&self.target.url).map_err(error::request)?;
+    ) -> dimorph::Result<dimorph::Proxy> {
+        let mut proxy = dimorph::Proxy::new(&self.target.url)?;
         if self.target.socks {
             if let Some(Credentials { user, password }) = &self.target.credentials {
                 proxy = proxy.basic_auth(user, password);
@@ -402,11 +405,9 @@ impl Intercepted {
         }
         let mut own = HeaderMap::new();
         if self.tunnels {
+            own.extend(self.headers.clone().unwrap_or_default());
             if let Some(agent) = user_agent {
                 own.insert(USER_AGENT, agent.clone());
-            }
-            for (name, value) in self.headers.iter().flatten() {
-                own.insert(name, value.clone());
             }
         }
         let auth = match (&self.auth, &self.target.credentials) {
@@ -418,7 +419,7 @@ impl Intercepted {
             own.insert(PROXY_AUTHORIZATION, auth);
         }
         for (name, value) in &own {
-            proxy = proxy.header(name, value).map_err(error::request)?;
+            proxy = proxy.header(name, value)?;
         }
         Ok(proxy)
     }

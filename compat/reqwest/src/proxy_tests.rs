@@ -175,4 +175,6 @@ fn debug_shows_no_credentials() {
     let matcher = proxy.into_matcher();
     let chosen = matcher.intercept(&url("http://a.test/")).unwrap();
     assert!(!format!("{matcher:?}{chosen:?}").contains("mot123"));
+    let custom = Proxy::custom(|_| None::<Url>).into_matcher();
+    assert_eq!(format!("{custom:?}"), "_");
 }

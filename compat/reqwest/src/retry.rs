@@ -26,7 +26,7 @@ use tower::retry::budget::{Budget as _, TpsBudget};
 
 use crate::Body;
 
-pub use self::classify::{Action, ReqRep};
+use self::classify::{Action, ReqRep};
 
 /// The settings of retries in the making.
 #[derive(Debug)]
@@ -123,9 +123,9 @@ impl Builder {
     }
 }
 
-/// What a client does that was told nothing: only protocols refuse requests that may be repeated.
-impl Default for Builder {
-    fn default() -> Self {
+impl Builder {
+    /// What a client does that was told nothing: only protocols refuse requests that may be repeated.
+    pub(crate) fn untold() -> Self {
         Builder {
             budget: None,
             classifier: Classifier::ProtocolNacks,

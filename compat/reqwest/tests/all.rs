@@ -20,10 +20,14 @@ mod cookies;
 mod layers;
 #[path = "all/multipart.rs"]
 mod multipart;
+#[path = "all/names.rs"]
+mod names;
 #[path = "all/proxies.rs"]
 mod proxies;
 #[path = "all/redirects.rs"]
 mod redirects;
+#[path = "all/secrets.rs"]
+mod secrets;
 #[path = "all/timeouts.rs"]
 mod timeouts;
 #[path = "all/tls.rs"]

@@ -81,7 +81,7 @@ pub(super) fn framing(
 }
 
 /// Reads content-length; equal values of several fields, or of a list, collapse into one.
-fn content_length(headers: &HeaderMap) -> Result<Option<u64>, H1Error> {
+pub(crate) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, H1Error> {
     let mut length = None;
     for value in headers.get_all(CONTENT_LENGTH) {
         for part in value.as_bytes().split(|&byte| byte == b',') {

@@ -60,6 +60,8 @@ mod write;
 pub(crate) use body::{BodyReader, Step};
 pub(crate) use error::{H1Error, H1ErrorClass};
 pub(crate) use framing::Framing;
+#[cfg(feature = "tower")]
+pub(crate) use framing::content_length;
 pub(crate) use head::{HeadReader, ResponseHead};
 pub(crate) use limits::H1Limits;
 pub(crate) use state::{Exchange, Received};

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http_body::Frame;
 
 use super::poll_until;
-use crate::error::Result;
+use crate::body::Body;
+use crate::error::{Error, ErrorKind, Result};
 use crate::transport::AppBody;
 
 /// What drives an application: the thread that waits for it.
@@ -18,18 +19,24 @@ use crate::transport::AppBody;
 pub(crate) struct Runner;
 
 impl Runner {
-    pub(crate) fn of(_slot: &OnceLock<Box<dyn Any + Send + Sync>>) -> Runner {
-        Runner
+    pub(crate) fn of(_slot: &OnceLock<Box<dyn Any + Send + Sync>>) -> Result<Runner> {
+        Ok(Runner)
     }
 
-    /// Runs a future to its end; `None`: the deadline came first.
+    /// Leaves a body as it is: whoever polls it may wait for it.
+    pub(crate) fn feed(body: Body) -> Body {
+        body
+    }
+
+    /// Runs a future to its end, or `TotalTimeout`.
     pub(crate) fn run<T>(
         &self,
-        future: impl Future<Output = T>,
+        future: impl Future<Output = Result<T>>,
         deadline: Option<Instant>,
-    ) -> Option<T> {
+    ) -> Result<T> {
         let mut future = pin!(future);
         poll_until(|cx| future.as_mut().poll(cx), deadline)
+            .unwrap_or_else(|| Err(Error::timeout(ErrorKind::TotalTimeout, None)))
     }
 
     /// Waits for the next frame of a body.
@@ -37,7 +44,9 @@ impl Runner {
         &self,
         body: &mut AppBody,
         deadline: Option<Instant>,
-    ) -> Option<Option<Result<Frame<Bytes>>>> {
+    ) -> Result<Option<Frame<Bytes>>> {
         poll_until(|cx| body.as_mut().poll_frame(cx), deadline)
+            .unwrap_or_else(|| Some(Err(Error::timeout(ErrorKind::TotalTimeout, None))))
+            .transpose()
     }
 }

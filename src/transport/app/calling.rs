@@ -7,20 +7,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
 use http_body::{Frame, SizeHint};
 use tower_service::Service;
 
-use super::AppBody;
+use super::{AppBody, Feed};
 use crate::body::Body;
 use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
+use crate::proto::h1::content_length;
 
 /// An application at work on one request.
 pub(crate) struct Calling<S, F> {
     state: State<S, F>,
     headless: bool,
     raises: bool,
+    feed: Feed,
 }
 
 impl<S, F> Calling<S, F> {
@@ -30,11 +32,13 @@ impl<S, F> Calling<S, F> {
         request: http::Request<Body>,
         headless: bool,
         raises: bool,
+        feed: Feed,
     ) -> Self {
         Calling {
             state: State::Waiting(service, Some(Box::new(request))),
             headless,
             raises,
+            feed,
         }
     }
 }
@@ -66,22 +70,48 @@ where
         .map_err(|error| error.in_phase(Phase::ReceiveHead));
         self.state = State::Over;
         Poll::Ready(match answered {
-            Ok(response) => {
-                let bodiless = self.headless
-                    || matches!(
-                        response.status(),
-                        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-                    );
-                Ok(response.map(|body| -> AppBody {
-                    match bodiless {
-                        true => Box::pin(Body::empty()),
-                        false => Box::pin(Guarded(Some(Box::pin(body)))),
-                    }
-                }))
-            }
+            Ok(response) => self.received(response),
             Err(error) if self.raises => Err(error),
             Err(_) => Ok(internal_error()),
         })
+    }
+}
+
+impl<S, F> Calling<S, F> {
+    /// What a client would have received of the response.
+    fn received<R>(&self, response: http::Response<R>) -> Result<http::Response<AppBody>>
+    where
+        R: http_body::Body + Send + 'static,
+        R::Data: Into<Bytes>,
+        R::Error: Into<BoxError>,
+    {
+        let announced = content_length(response.headers()).map_err(|error| {
+            Error::new(ErrorKind::RemoteProtocolError, error.to_string())
+                .in_phase(Phase::ReceiveHead)
+                .with_source(error)
+        })?;
+        if self.headless
+            || matches!(
+                response.status(),
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            )
+        {
+            return Ok(response.map(|_| -> AppBody { Box::pin(Body::empty()) }));
+        }
+        // RFC 9112 section 6.3: a transfer coding overrides the length.
+        let announced = announced.filter(|_| !response.headers().contains_key(TRANSFER_ENCODING));
+        Ok(response.map(|mut body| {
+            // One of ours may be a file or reader.
+            if let Some(own) = (&mut body as &mut dyn Any).downcast_mut::<Body>() {
+                *own = (self.feed)(std::mem::take(own));
+            }
+            let guarded = Guarded {
+                body: Some(Box::pin(body)),
+                received: 0,
+                announced,
+            };
+            Box::pin(guarded) as AppBody
+        }))
     }
 }
 
@@ -134,8 +164,34 @@ fn internal_error() -> http::Response<AppBody> {
     response
 }
 
-/// A body whose panics and errors are the application's; `None`: it is over.
-struct Guarded<R>(Option<Pin<Box<R>>>);
+/// A body whose panics and errors are the application's, held to its length.
+struct Guarded<R> {
+    /// `None`: it is over.
+    body: Option<Pin<Box<R>>>,
+    received: u64,
+    announced: Option<u64>,
+}
+
+impl<R> Guarded<R> {
+    /// Checks what has come so far, or all of it.
+    fn check(&self, is_all: bool) -> Result<()> {
+        let received = self.received;
+        let message = match self.announced {
+            Some(announced) if received > announced => {
+                format!(
+                    "the body of the application is longer than the {announced} bytes announced"
+                )
+            }
+            Some(announced) if is_all && received < announced => {
+                format!(
+                    "the body of the application has {received} bytes, {announced} were announced"
+                )
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::RemoteProtocolError, message))
+    }
+}
 
 impl<R> http_body::Body for Guarded<R>
 where
@@ -150,29 +206,37 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>>>> {
-        let Some(body) = &mut self.0 else {
+        let Some(body) = &mut self.body else {
             return Poll::Ready(None);
         };
         let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)));
-        let frame = match polled {
-            Ok(polled) => ready!(polled).map(|frame| frame.map_err(raised)),
+        let mut frame = match polled {
+            Ok(polled) => ready!(polled).map(|frame| match frame {
+                Ok(frame) => Ok(frame.map_data(Into::into)),
+                Err(error) => Err(raised(error)),
+            }),
             Err(panic) => Some(Err(panicked(&*panic))),
         };
-        if !matches!(frame, Some(Ok(_))) {
-            self.0 = None;
+        if let Some(Ok(frame)) = &frame {
+            self.received += frame.data_ref().map_or(0, Bytes::len) as u64;
         }
-        Poll::Ready(frame.map(|frame| match frame {
-            Ok(frame) => Ok(frame.map_data(Into::into)),
-            Err(error) => Err(error.in_phase(Phase::ReceiveBody)),
-        }))
+        if !matches!(frame, Some(Err(_)))
+            && let Err(error) = self.check(frame.is_none())
+        {
+            frame = Some(Err(error));
+        }
+        if !matches!(frame, Some(Ok(_))) {
+            self.body = None;
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(|error| error.in_phase(Phase::ReceiveBody))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(|body| body.is_end_stream())
+        self.body.as_ref().is_none_or(|body| body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0
+        self.body
             .as_ref()
             .map_or_else(|| SizeHint::with_exact(0), |body| body.size_hint())
     }

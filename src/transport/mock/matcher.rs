@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use super::calls::snapshot;
 use super::path::{PathParams, PathPattern};
-use crate::headers::is_secret;
+use crate::headers::{is_secret, shown_value};
 use crate::request::Request;
 
 /// One condition.
@@ -129,7 +129,7 @@ impl Matcher {
                 no(own.any(|own| own == value), || {
                     match is_secret(name) || value.is_sensitive() {
                         true => format!("the header `{name}` has another value"),
-                        false => format!("the header `{name}` is not {value:?}"),
+                        false => format!("the header `{name}` is not {:?}", shown_value(value)),
                     }
                 })
             }

@@ -53,31 +53,19 @@ impl std::fmt::Debug for MockReply {
 /// What a route answers with: anything that is `Into<MockResponse>`, or a closure `Fn(&Request) -> R` or
 /// `Fn(&Request, &PathParams) -> R` that returns such a thing.
 ///
-/// The type parameter tells the three apart and is never written.
+/// The type parameter tells the three apart, by the closure's signature or `()`; it is never written.
 pub trait IntoReply<M> {
     #[doc(hidden)]
     fn into_reply(self) -> MockReply;
 }
 
-/// Marks a reply that is the same for every request.
-#[derive(Debug)]
-pub enum Fixed {}
-
-/// Marks a closure that looks at the request.
-#[derive(Debug)]
-pub enum OfRequest {}
-
-/// Marks a closure that looks at the request and the path's parameters.
-#[derive(Debug)]
-pub enum OfParams {}
-
-impl<T: Into<MockResponse>> IntoReply<Fixed> for T {
+impl<T: Into<MockResponse>> IntoReply<()> for T {
     fn into_reply(self) -> MockReply {
         MockReply::fixed(self.into())
     }
 }
 
-impl<F, R> IntoReply<(OfRequest, R)> for F
+impl<F, R> IntoReply<fn(&Request) -> R> for F
 where
     F: Fn(&Request) -> R + Send + Sync + 'static,
     R: Into<MockResponse>,
@@ -87,7 +75,7 @@ where
     }
 }
 
-impl<F, R> IntoReply<(OfParams, R)> for F
+impl<F, R> IntoReply<fn(&Request, &PathParams) -> R> for F
 where
     F: Fn(&Request, &PathParams) -> R + Send + Sync + 'static,
     R: Into<MockResponse>,

@@ -65,7 +65,7 @@ impl Route {
     /// Makes a route for a method and a path.
     pub fn new(method: Method, path: &str) -> Self {
         let mut route = Route::empty();
-        let _ = write!(route.text, "{method} {path}");
+        let _ = write!(route.text, "{method} {}", target::shown(path));
         route.matchers.push(Matcher::Methods(vec![method]));
         route.at(path)
     }
@@ -73,7 +73,7 @@ impl Route {
     /// Makes a route for every method and a path.
     pub fn any(path: &str) -> Self {
         let mut route = Route::empty();
-        let _ = write!(route.text, "any method {path}");
+        let _ = write!(route.text, "any method {}", target::shown(path));
         route.at(path)
     }
 

@@ -1,5 +1,7 @@
 //! What the target of a route says: a path, and perhaps a scheme, host, port and query.
 
+use std::borrow::Cow;
+
 use super::matcher::Matcher;
 use super::path::PathPattern;
 
@@ -14,6 +16,9 @@ pub(super) fn conditions(target: &str) -> Result<(PathPattern, Vec<Matcher>), St
         let (authority, rest) = rest.split_at(end);
         path = rest;
         let scheme = scheme.to_ascii_lowercase();
+        if authority.contains('@') {
+            return Err("credentials are no part of a target: they come as a header".to_owned());
+        }
         // The last colon, but for those within an IPv6 address.
         let named = authority
             .rsplit_once(':')
@@ -34,6 +39,18 @@ pub(super) fn conditions(target: &str) -> Result<(PathPattern, Vec<Matcher>), St
         all.push(Matcher::Query(name.into_owned(), value.into_owned()));
     }
     Ok((path, all))
+}
+
+/// The target for messages, without the userinfo that should not be there.
+pub(super) fn shown(target: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = target.split_once("://") else {
+        return target.into();
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://[secure]{}", &rest[at..]).into(),
+        None => target.into(),
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +95,27 @@ mod tests {
             let route = Route::get(target);
             assert_eq!(route.problem(), None, "{target}");
             assert_eq!(takes(&route, url), expected, "{target} on {url}");
+        }
+    }
+
+    #[test]
+    fn userinfo_is_refused_and_not_shown() {
+        for (target, expected) in [
+            ("http://tom:s3cret@x.test/a", "GET http://[secure]@x.test/a"),
+            ("http://s3cret@x.test:81", "GET http://[secure]@x.test:81"),
+            (
+                "http://tom:s3@cret@x.test?a",
+                "GET http://[secure]@x.test?a",
+            ),
+        ] {
+            let route = Route::get(target);
+            assert!(route.problem().is_some(), "{target}");
+            assert_eq!(route.to_string(), expected);
+        }
+        for target in ["/a@b", "http://x.test/a@b", "http://x.test?a=@"] {
+            let route = Route::get(target);
+            assert_eq!(route.problem(), None, "{target}");
+            assert_eq!(route.to_string(), format!("GET {target}"));
         }
     }
 }

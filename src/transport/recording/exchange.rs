@@ -16,6 +16,18 @@ use crate::transport::{Next, Response};
 
 /// Reads the body of a request into memory, where it is not there yet: a file, a reader, a stream. It is sent as bytes then.
 pub(super) async fn hold_body(request: &mut Request, most: u64, next: Next) -> Result<Bytes> {
+    if request
+        .body()
+        .content_length()
+        .is_some_and(|length| length > most)
+    {
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            format!(
+                "the body of the request has more than {most} bytes, which is what a recording holds"
+            ),
+        ));
+    }
     if let Some(bytes) = request.body().in_memory() {
         return Ok(bytes);
     }

@@ -5,9 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use super::json::Json;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{BoxError, Error, ErrorKind, Result};
 
 /// More is no recording, but a mistake.
 const FILE_LIMIT: u64 = 1 << 30;
@@ -109,16 +110,14 @@ pub(super) fn render<'t>(log: &[(String, Json)], entries: impl Iterator<Item = &
 
 /// Puts a file in place of the one there may be; nobody ever sees half of it.
 pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
-    write_beside(path, text).map_err(|error| {
-        Error::new(
-            ErrorKind::App,
-            format!(
-                "the recording {} cannot be written: {error}",
-                path.display()
-            ),
-        )
-        .with_source(error)
-    })
+    write_beside(path, text).map_err(|error| not_written(path, error))
+}
+
+pub(super) fn not_written(path: &Path, error: impl Into<BoxError>) -> Error {
+    let error = error.into();
+    let path = path.display();
+    let message = format!("the recording {path} cannot be written: {error}");
+    Error::new(ErrorKind::App, message).with_source(error)
 }
 
 fn write_beside(path: &Path, text: &str) -> io::Result<()> {
@@ -130,11 +129,13 @@ fn write_beside(path: &Path, text: &str) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let beside = beside(&path)?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&beside)?;
-    let written = file.write_all(text.as_bytes());
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    // What was private stays private, and what was shared is shared; a new file holds private traffic.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    let written = keep_mode(&path, &file).and_then(|()| file.write_all(text.as_bytes()));
     drop(file);
     let placed = written.and_then(|()| fs::rename(&beside, &path));
     if placed.is_err() {
@@ -142,6 +143,44 @@ fn write_beside(path: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&beside);
     }
     placed
+}
+
+/// Gives a file the mode of the one whose place it takes.
+#[cfg(unix)]
+fn keep_mode(path: &Path, file: &File) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => file.set_permissions(there.permissions()),
+        _ => Ok(()),
+    }
+}
+
+/// Elsewhere a file has the rights of its folder.
+#[cfg(not(unix))]
+fn keep_mode(_path: &Path, _file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Tells one state of a file from another: every writing is a new file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    #[cfg(unix)]
+    file: (u64, u64),
+}
+
+/// The state of the file; `None` where there is none.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
+    let there = fs::metadata(path).ok().filter(|there| there.is_file())?;
+    Some(Stamp {
+        length: there.len(),
+        modified: there.modified().ok(),
+        #[cfg(unix)]
+        file: {
+            use std::os::unix::fs::MetadataExt;
+            (there.dev(), there.ino())
+        },
+    })
 }
 
 /// A name in the same folder that nobody else uses.
@@ -224,6 +263,23 @@ mod tests {
             "{error}"
         );
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_is_private_and_one_that_was_there_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("dimorph-mode-{}", std::process::id()));
+        let path = folder.join("tape.har");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        replace(&path, "one").unwrap();
+        assert_eq!(mode(), 0o600);
+        for kept in [0o644, 0o640, 0o600, 0o400, 0o666] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(kept)).unwrap();
+            replace(&path, "two").unwrap();
+            assert_eq!(mode(), kept);
+        }
         fs::remove_dir_all(&folder).unwrap();
     }
 }

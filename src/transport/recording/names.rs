@@ -4,32 +4,45 @@ use http::HeaderName;
 
 use crate::headers;
 
-/// What a secret's name ends a word with: `token`, `accesstoken`, `client_secret`, `X-Amz-Signature`.
-const ENDINGS: [&str; 8] = [
-    "token",
+/// What a word of a secret's name ends with, in the singular: `client_secret`, `newpassword`, `X-Amz-Signature`.
+const ENDINGS: [&str; 14] = [
     "secret",
     "password",
     "passwd",
     "passphrase",
+    "passcode",
+    "pincode",
     "signature",
     "apikey",
     "accesskey",
-];
-
-/// Words that say it alone.
-const WORDS: [&str; 8] = [
-    "key",
-    "pwd",
-    "pass",
-    "sig",
-    "jwt",
-    "auth",
-    "authorization",
+    "secretkey",
+    "privatekey",
+    "sharedkey",
+    "userpass",
     "credential",
 ];
 
-/// What makes a token or key a mark, and no secret: `page_token`, `nextToken`, `Idempotency-Key`, `Sec-WebSocket-Key`.
-const MARKS: [&str; 15] = [
+/// Words that say it alone, in the singular.
+const WORDS: [&str; 15] = [
+    "pwd",
+    "pass",
+    "pin",
+    "otp",
+    "totp",
+    "cvv",
+    "cvc",
+    "sig",
+    "jwt",
+    "bearer",
+    "auth",
+    "authorization",
+    "sessionid",
+    "jsessionid",
+    "phpsessid",
+];
+
+/// Every token is a secret but one that is a mark, by what stands before it: `page_token`, `nextToken`.
+const TOKEN_MARKS: [&str; 7] = [
     "page",
     "next",
     "prev",
@@ -37,18 +50,33 @@ const MARKS: [&str; 15] = [
     "continuation",
     "sync",
     "idempotency",
+];
+
+/// Every key is a secret but one that is a name: `Idempotency-Key`, `Sec-WebSocket-Key`.
+const KEY_MARKS: [&str; 9] = [
+    "page",
+    "idempotency",
     "surrogate",
     "cache",
     "websocket",
     "socket",
     "public",
     "partition",
-    "routing",
     "sort",
+];
+
+/// Several keys or tokens are anything (`max_tokens` is a number), but with these before them: `refresh_tokens`, `apiKeys`.
+const OF_SEVERAL: [&str; 14] = [
+    "access", "refresh", "api", "auth", "bearer", "csrf", "device", "id", "login", "private",
+    "secret", "security", "session", "signing",
 ];
 
 /// Tells whether a header's value is a secret by its name.
 pub(super) fn is_secret_header(name: &str) -> bool {
+    if name.eq_ignore_ascii_case("access-control-allow-credentials") {
+        // `true` is all that it says.
+        return false;
+    }
     HeaderName::from_bytes(name.as_bytes()).is_ok_and(|name| headers::is_secret(&name))
         || is_secret_name(name)
 }
@@ -56,13 +84,36 @@ pub(super) fn is_secret_header(name: &str) -> bool {
 /// Tells whether a parameter of a query or form, or a member of a JSON object, is a secret by its name.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let words = words(name);
-    words.iter().enumerate().any(|(at, word)| {
-        let marked = at > 0 && MARKS.contains(&words[at - 1].as_str());
-        // `password2` is the second one.
-        let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
-        let before = ENDINGS.iter().find_map(|ending| word.strip_suffix(ending));
-        !marked && (WORDS.contains(&word) || before.is_some_and(|mark| !MARKS.contains(&mark)))
+    (0..words.len()).any(|at| {
+        let before = at
+            .checked_sub(1)
+            .map_or("", |before| words[before].as_str());
+        is_secret_word(&words[at], before)
     })
+}
+
+fn is_secret_word(word: &str, before: &str) -> bool {
+    // `password2` is the second one.
+    let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    let (one, several) = match word.strip_suffix('s') {
+        Some(one) if word != "pass" => (one, true),
+        _ => (word, false),
+    };
+    if one == "key" {
+        return match several {
+            true => OF_SEVERAL.contains(&before),
+            false => !KEY_MARKS.contains(&before),
+        };
+    }
+    if let Some(glued) = one.strip_suffix("token") {
+        // One word of two: `nexttoken`, `accesstokens`.
+        let before = if glued.is_empty() { before } else { glued };
+        return match several {
+            true => OF_SEVERAL.contains(&before),
+            false => !TOKEN_MARKS.contains(&before),
+        };
+    }
+    WORDS.contains(&one) || ENDINGS.iter().any(|ending| one.ends_with(ending))
 }
 
 /// The words of a name, in lower case: `apiKey`, `api-key` and `API_KEY` have two, `apikey` has one.
@@ -114,6 +165,47 @@ mod tests {
             "newPassword2",
             "pwd",
             "subscription-key",
+            // Only a token or a key is a mark after such a word.
+            "next_secret",
+            "previous_password",
+            "nextpassword",
+            "public_secret",
+            "public_signature",
+            "page_auth",
+            "next_access_token",
+            "public_token",
+            "sync_apikey",
+            "routing_key",
+            // Several.
+            "passwords",
+            "newPasswords",
+            "secrets",
+            "credential",
+            "credentials",
+            "aws-credentials",
+            "access_tokens",
+            "refreshTokens",
+            "accesstokens",
+            "api_keys",
+            "apiKeys",
+            "apikeys",
+            "private-keys",
+            "otps",
+            // Near names.
+            "passcode",
+            "passphrase",
+            "pin",
+            "PIN",
+            "pin_code",
+            "user[pin]",
+            "otp",
+            "otp_code",
+            "totp",
+            "cvv",
+            "pass",
+            "jwt",
+            "privatekey",
+            "PHPSESSID",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -129,6 +221,18 @@ mod tests {
             "keys",
             "monkey",
             "max_tokens",
+            "maxTokens",
+            "maxtokens",
+            "public_key",
+            "cache_keys",
+            "s",
+            "access",
+            "spin",
+            "ping",
+            "pinned",
+            "bypass",
+            "compass",
+            "hotspot",
             "author",
             "sort_key",
             "design",
@@ -166,6 +270,7 @@ mod tests {
             "surrogate-key",
             "x-cache-key",
             "www-authenticate",
+            "access-control-allow-credentials",
             "x-request-id",
             "content-type",
             "keep-alive",

@@ -18,9 +18,11 @@ use crate::transport::{Handler, Handling, Next};
 /// auth flow and retries of what stands above it are entries of their own. Clones share what they recorded.
 ///
 /// What is there already is replaced with the first exchange; [`Recording`](super::Recording) adds to it. Nothing secret is
-/// written of what is known by its name: credentials, cookies and keys are `REDACTED` in headers, URLs, and the forms and JSON of
-/// requests. What else is one is yours to name: bodies of responses are data, so that a token in one is written unless
-/// `redact_json`, `redact_text` or `redact` takes it out.
+/// written of what is known by its name: credentials, cookies and keys are `REDACTED` in headers, URLs, and the forms (multipart
+/// ones too) and JSON of requests. What else is one is yours to name: bodies of responses are data, so that a token in one is
+/// written unless `redact_json`, `redact_text` or `redact` takes it out. Requests whose JSON is malformed, or whose body was
+/// compressed before, are written as they are, too.
+/// A new file has the mode 0600, one that was there keeps its own.
 ///
 /// Bodies are read into memory before they go on: a request's reader or stream is sent as bytes, a response comes when it is
 /// complete. Content codings are taken off in the file (those that are compiled in), so that it can be read.

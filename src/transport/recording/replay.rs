@@ -55,7 +55,7 @@ impl Replay {
     /// more than 1 GiB.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        match Tape::load(path, false)? {
+        match Tape::load(path)? {
             Some(tape) => Ok(Replay::of(tape)),
             None => Err(not_a_recording(path, "there is no such file")),
         }

@@ -33,7 +33,8 @@ pub enum Mode {
 ///
 /// It stands over the transport that really sends, as a [`Recorder`](super::Recorder) does, and answers as a
 /// [`Replay`](super::Replay) does; both say the details. What is recorded in a session is not replayed in the same one. Clones share
-/// the file and which entries were used.
+/// the file and which entries were used. Several recordings that were opened on one path replay each for itself, and add to the file
+/// together: what another one wrote since is read again and kept.
 ///
 /// ```no_run
 /// use dimorph::transport::{Handler, Mode, Recording};
@@ -61,6 +62,9 @@ pub enum Mode {
 #[derive(Clone)]
 pub struct Recording {
     settings: Arc<Settings>,
+    /// What was there, whatever the mode.
+    opened: Arc<Tape>,
+    /// What the mode works on.
     tape: Arc<Tape>,
     mode: Mode,
     /// The file was there.
@@ -73,22 +77,24 @@ impl Recording {
     /// # Errors
     /// `Builder`, with the file's name, the place (line or entry) and the reason, for a file that is no HAR file.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        let tape = Tape::load(&path, true)?;
+        let (tape, found) = Tape::open(path.into())?;
+        let tape = Arc::new(tape);
         Ok(Recording {
             settings: Arc::default(),
-            found: tape.is_some(),
-            tape: Arc::new(tape.unwrap_or_else(|| Tape::blank(path))),
+            opened: Arc::clone(&tape),
+            tape,
             mode: Mode::default(),
+            found,
         })
     }
 
-    /// Says when to replay, and when to record; to be said before clones are made.
+    /// Says when to replay, and when to record; to be said before clones are made. The last one counts.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
-        if mode == Mode::All {
-            self.tape = Arc::new(Tape::blank(self.tape.path().to_owned()));
-        }
+        self.tape = match mode {
+            Mode::All => Arc::new(self.opened.anew()),
+            Mode::Once | Mode::None | Mode::NewEpisodes => Arc::clone(&self.opened),
+        };
         self.mode = mode;
         self
     }

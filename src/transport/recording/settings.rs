@@ -44,8 +44,9 @@ macro_rules! recording_methods {
                 self
             }
 
-            /// Redacts a parameter by name: of the URL's query, and of a request's form or JSON. Names such as `token`, `api_key`,
-            /// `client_secret`, `password` and `X-Amz-Signature` are redacted by default.
+            /// Redacts a parameter by name: of the URL's query, and of a request's form (a part of a multipart form, too) or JSON
+            /// (a value of any kind). Names such as `token`, `api_key`, `client_secret`, `password`, `pin` and `X-Amz-Signature` are
+            /// redacted by default.
             #[must_use]
             pub fn redact_param(mut self, name: impl AsRef<str>) -> Self {
                 self.settings_mut().rules.redact_param(name.as_ref());
@@ -91,7 +92,8 @@ macro_rules! recording_methods {
                 self
             }
 
-            /// Writes what the file does not have yet.
+            /// Writes what the file does not have yet. A new file has the mode 0600, for it holds private traffic; one that was
+            /// there keeps its mode.
             ///
             /// Small recordings (up to 1 MiB) are written after each exchange, larger ones when they have grown by an eighth, and
             /// all of them when the client is closed and when the last clone is dropped, in a panic as well.

@@ -1,10 +1,11 @@
 //! What clones share: the exchanges, which of them were used, and the file.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::file;
+use super::file::{self, Stamp};
 use super::har::{self, Timing};
 use super::json::Json;
 use super::matching::Matching;
@@ -40,13 +41,26 @@ struct Entry {
 /// What is written.
 struct State {
     log: Vec<(String, Json)>,
-    /// By ticket.
+    /// What was there, and what others added since.
+    before: Vec<Box<str>>,
+    /// What was there and is not kept.
+    dropped: Vec<Box<str>>,
+    /// What this tape took up, by ticket.
     lines: Vec<Line>,
     next_ticket: u64,
+    seen: Seen,
     /// How much of the file was written last, and how much is new since.
     saved: usize,
     unsaved: usize,
     dirty: bool,
+}
+
+/// In which state the file was left.
+#[derive(Clone, Copy)]
+enum Seen {
+    /// In any: whatever is there is replaced.
+    Never,
+    At(Option<Stamp>),
 }
 
 /// One entry as it stands in the file.
@@ -57,31 +71,53 @@ struct Line {
 }
 
 impl Tape {
-    /// A tape with nothing on it.
+    /// A tape with nothing on it, which replaces the file that there may be.
     pub(super) fn blank(path: PathBuf) -> Tape {
-        Tape::of(path, har::log(), Vec::new(), Vec::new())
+        Tape::of(path, har::log(), Vec::new(), Seen::Never)
     }
 
-    /// Reads a file, for replaying, and for being written again where `keep` is set; `None` where there is none.
-    pub(super) fn load(path: &Path, keep: bool) -> Result<Option<Tape>> {
+    /// Reads a file, to replay it.
+    pub(super) fn load(path: &Path) -> Result<Option<Tape>> {
         match file::load(path)? {
-            Some(parsed) => Tape::parsed(path.to_owned(), parsed, keep).map(Some),
+            Some(parsed) => Tape::parsed(path.to_owned(), parsed, None).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Reads a file, to replay it and to add to it; tells whether there was one.
+    pub(super) fn open(path: PathBuf) -> Result<(Tape, bool)> {
+        // Before the reading: what changes meanwhile is read once more.
+        let stamp = file::stamp(&path);
+        match file::load(&path)? {
+            Some(parsed) => Ok((Tape::parsed(path, parsed, Some(stamp))?, true)),
+            None => {
+                let seen = Seen::At(None);
+                Ok((Tape::of(path, har::log(), Vec::new(), seen), false))
+            }
+        }
+    }
+
+    /// A tape with nothing on it, which replaces what was there when this one was opened.
+    pub(super) fn anew(&self) -> Tape {
+        let state = self.lock();
+        let tape = Tape::of(self.path.clone(), har::log(), Vec::new(), state.seen);
+        tape.lock().dropped.clone_from(&state.before);
+        tape
     }
 
     /// Reads a text.
     pub(super) fn parse(text: &[u8]) -> Result<Tape> {
         let name = Path::new("the text");
         match file::parse(text) {
-            Ok(parsed) => Tape::parsed(name.to_owned(), parsed, false),
+            Ok(parsed) => Tape::parsed(name.to_owned(), parsed, None),
             Err(what) => Err(file::not_a_recording(name, &what)),
         }
     }
 
-    fn parsed(path: PathBuf, parsed: file::Parsed, keep: bool) -> Result<Tape> {
+    /// What was read; its texts are kept where the file is to be written again.
+    fn parsed(path: PathBuf, parsed: file::Parsed, keep: Option<Option<Stamp>>) -> Result<Tape> {
         let mut old = Vec::with_capacity(parsed.entries.len());
-        let mut lines = Vec::new();
+        let mut before = Vec::new();
         for (at, entry) in parsed.entries.into_iter().enumerate() {
             let recorded = har::read(&entry).map_err(|what| {
                 file::not_a_recording(&path, &format!("entry {}: {what}", at + 1))
@@ -90,24 +126,27 @@ impl Tape {
                 recorded,
                 used: AtomicBool::new(false),
             });
-            if keep {
-                lines.push(Line {
-                    ticket: at as u64,
-                    text: file::entry_text(&entry),
-                });
+            if keep.is_some() {
+                before.push(file::entry_text(&entry));
             }
         }
-        Ok(Tape::of(path, parsed.log, old, lines))
+        let seen = keep.map_or(Seen::Never, Seen::At);
+        let tape = Tape::of(path, parsed.log, old, seen);
+        tape.lock().before = before;
+        Ok(tape)
     }
 
-    fn of(path: PathBuf, log: Vec<(String, Json)>, old: Vec<Entry>, lines: Vec<Line>) -> Tape {
+    fn of(path: PathBuf, log: Vec<(String, Json)>, old: Vec<Entry>, seen: Seen) -> Tape {
         Tape {
             path,
             old,
             state: Mutex::new(State {
                 log,
-                next_ticket: lines.len() as u64,
-                lines,
+                before: Vec::new(),
+                dropped: Vec::new(),
+                lines: Vec::new(),
+                next_ticket: 0,
+                seen,
                 saved: 0,
                 unsaved: 0,
                 dirty: false,
@@ -120,7 +159,8 @@ impl Tape {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.old.len().max(self.lock().lines.len())
+        let state = self.lock();
+        self.old.len().max(state.before.len() + state.lines.len())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -159,9 +199,20 @@ impl Tape {
     }
 
     fn write(&self, state: &mut State) -> Result<()> {
-        let entries = state.lines.iter().map(|line| &*line.text);
-        let text = file::render(&state.log, entries);
+        // Nobody in this process writes between the look at the file and the writing of it.
+        static ONE: Mutex<()> = Mutex::new(());
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = file::stamp(&self.path);
+        if there.is_some() && matches!(state.seen, Seen::At(seen) if seen != there) {
+            let read =
+                file::load(&self.path).map_err(|error| file::not_written(&self.path, error))?;
+            if let Some(parsed) = read {
+                state.take_up(parsed);
+            }
+        }
+        let text = state.text();
         file::replace(&self.path, &text)?;
+        state.seen = Seen::At(file::stamp(&self.path));
         state.saved = text.len();
         state.unsaved = 0;
         state.dirty = false;
@@ -233,6 +284,35 @@ impl Tape {
     }
 }
 
+impl State {
+    /// Keeps what others wrote since the file was read or written here.
+    fn take_up(&mut self, parsed: file::Parsed) {
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        let lines = self.lines.iter().map(|line| &line.text);
+        for text in lines.chain(&self.dropped) {
+            *known.entry(text).or_default() += 1;
+        }
+        let mut others = Vec::new();
+        for entry in &parsed.entries {
+            let text = file::entry_text(entry);
+            match known.get_mut(&*text) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ => others.push(text),
+            }
+        }
+        self.before = others;
+        self.log = parsed.log;
+    }
+
+    fn text(&self) -> String {
+        let lines = self.lines.iter().map(|line| &line.text);
+        file::render(
+            &self.log,
+            self.before.iter().chain(lines).map(|text| &**text),
+        )
+    }
+}
+
 /// A browser's file may hold secrets, which are not shown either.
 fn line(recorded: &Recorded, rules: &Rules) -> String {
     format!("{} {}", recorded.method, rules.url(&recorded.url))
@@ -268,8 +348,7 @@ mod tests {
     }
 
     fn text_of(tape: &Tape) -> String {
-        let state = tape.lock();
-        file::render(&state.log, state.lines.iter().map(|line| &*line.text))
+        tape.lock().text()
     }
 
     #[test]

@@ -231,7 +231,7 @@ impl Handler for Retry {
                     false => None,
                 };
                 let answer = next.send(request).await;
-                let Some(mut again) = again else {
+                let Some(again) = again else {
                     return counted(answer, number);
                 };
                 let delay = self
@@ -254,7 +254,6 @@ impl Handler for Retry {
                 // A body that is still on its way is not waited for: its connection is closed.
                 drop(answer);
                 next.sleep(delay).await;
-                deadline.shorten(&mut again, next.now());
                 request = again;
                 number += 1;
             }

@@ -21,7 +21,7 @@ use self::outgoing::Outgoing;
 use crate::body::{Body, OfTransport};
 use crate::config::{PoolLimits, Timeout};
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::proto::h1::{RequestFraming, request_framing};
+use crate::proto::h1::RequestFraming;
 use crate::request::Request;
 
 /// Sends requests through the crate [`ureq`], in place of dimorph's own engine.
@@ -128,17 +128,7 @@ impl Ureq {
             let at_once = ureq::Error::Timeout(ureq::Timeout::Connect);
             return Err(of_exchange(at_once, &limits, Stage::Head));
         }
-        let framing = request_framing(
-            request.method(),
-            request.version(),
-            request.request_headers(),
-            request.body().content_length(),
-        )
-        .map_err(|error| {
-            Error::new(ErrorKind::LocalProtocolError, error.to_string())
-                .in_phase(Phase::Build)
-                .with_source(error)
-        })?;
+        let framing = request.framing(request.version())?;
         let by_name = matches!(request.url().host(), Some(Host::Domain(_)));
         let (body, begun) = outgoing(&mut request, framing)?;
         let (mut parts, _) = http::Request::try_from(request)?.into_parts();

@@ -135,6 +135,27 @@ impl<F: Fn(Request) -> Result<Response> + Send + Sync> Transport for Answering<F
     }
 }
 
+/// Asks a client, and gives on what it has read whole.
+struct Forwarding(dimorph::Client);
+
+impl Transport for Forwarding {
+    fn send(&self, request: Request) -> Result<Response> {
+        let mut response = self.0.send(request)?;
+        response.buffer()?;
+        Ok(response)
+    }
+}
+
+/// A transport that asks a client, and gives on what it has read whole.
+pub(crate) fn forwarding(client: dimorph::Client) -> impl Transport {
+    Forwarding(client)
+}
+
+/// A body that never comes; here none, since a reader cannot be interrupted.
+pub(crate) fn stalling_body() -> Body {
+    Body::empty()
+}
+
 /// The same, counting how often it is closed.
 pub(crate) struct Closing<F>(pub(crate) F, pub(crate) Arc<AtomicUsize>);
 

@@ -47,6 +47,16 @@ pub(crate) fn own<T>(_engine: Box<dyn Transport>, wrap: impl FnOnce(Ureq) -> T) 
     wrap(Ureq::new())
 }
 
+/// The public types that this form does not have.
+pub(crate) const ABSENT: [&str; 0] = [];
+
+/// The form's own transport, which goes through a proxy and knows its password.
+pub(crate) fn own_through(proxy: &str) -> Ureq {
+    let proxy = ureq::Proxy::new(proxy).unwrap();
+    let config = ureq::Agent::config_builder().proxy(Some(proxy));
+    Ureq::from_config(config.build())
+}
+
 /// Runs something that may panic, and gives what it said.
 pub(crate) fn attempt<A>(f: impl FnOnce(A), argument: A) -> Result<(), String> {
     let run = AssertUnwindSafe(|| f(argument));

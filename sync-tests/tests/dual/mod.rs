@@ -24,6 +24,7 @@ mod hooks;
 mod hostile;
 mod httpx_cases;
 mod late_key_updates;
+mod layers;
 mod memory;
 mod merging;
 mod mocks;

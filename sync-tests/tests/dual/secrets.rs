@@ -1,6 +1,11 @@
 //! What no `Debug` and no error shows.
 
 mod every_type;
+mod mocks;
+mod proxies;
+mod tapes;
+mod transports;
+mod values;
 
 use std::error::Error as _;
 use std::fmt::Debug;

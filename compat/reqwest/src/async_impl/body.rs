@@ -91,14 +91,6 @@ impl Body {
             Inner::Stream(_) => None,
         }
     }
-
-    #[allow(dead_code, reason = "multipart asks for it")]
-    pub(crate) fn content_length(&self) -> Option<u64> {
-        match &self.inner {
-            Inner::Bytes(bytes) => Some(bytes.len() as u64),
-            Inner::Stream(stream) => http_body::Body::size_hint(stream).exact(),
-        }
-    }
 }
 
 impl Default for Body {
@@ -201,7 +193,7 @@ mod tests {
         ];
         for (body, length, ended, in_memory) in cases {
             assert_eq!(body.size_hint().exact(), length);
-            assert_eq!(body.content_length(), length);
+            assert_eq!(http_body::Body::size_hint(&body).exact(), length);
             assert_eq!(body.is_end_stream(), ended);
             assert_eq!(body.as_bytes().is_some(), in_memory);
             assert_eq!(body.try_clone().is_some(), in_memory);

@@ -14,12 +14,13 @@ use super::execute::Pending;
 use super::request::Request;
 use super::request_builder::RequestBuilder;
 use super::response::Response;
-use crate::config::{Built, Channel, Inners, dimorph_builder};
+use crate::config::{Built, Channel, dimorph_builder};
 use crate::connect::{self, BoxedConnectorService};
+use crate::dns;
 use crate::error::{self, Error, Result};
 use crate::hops::Rules;
 use crate::into_url::IntoUrl;
-use crate::proxy::Intercepted;
+use crate::route::{Inners, Route};
 
 /// An async HTTP client: it keeps connections, and is cheap to clone.
 ///
@@ -39,7 +40,7 @@ pub struct Client {
 /// What the clones of a client share.
 pub(crate) struct Inner {
     pub(crate) rules: Arc<Rules>,
-    channel: Channel,
+    pub(crate) channel: Channel,
     layers: Option<BoxedConnectorService>,
     senders: Inners<dimorph::asynchronous::Client>,
     pub(crate) timeout: Option<Duration>,
@@ -69,7 +70,8 @@ impl Client {
             true => None,
             false => Some(connect::layered(built.layers)),
         };
-        let direct = sender(&built.channel, layers.as_ref(), None)?;
+        let direct = sender(&built.channel, layers.as_ref(), &Route::DIRECT);
+        let direct = direct.map_err(error::builder)?;
         Ok(Client {
             inner: Arc::new(Inner {
                 rules: built.rules,
@@ -126,7 +128,7 @@ impl Client {
     pub fn execute(
         &self,
         request: Request,
-    ) -> impl Future<Output = std::result::Result<Response, Error>> {
+    ) -> impl Future<Output = std::result::Result<Response, Error>> + use<> {
         self.start(request)
     }
 
@@ -184,15 +186,10 @@ impl tower_service::Service<Request> for &Client {
 }
 
 impl Inner {
-    /// dimorph's client for a proxy, or without one.
-    pub(crate) fn sender(
-        &self,
-        proxy: Option<&Intercepted>,
-    ) -> Result<dimorph::asynchronous::Client> {
-        self.senders.client(proxy, |proxy| {
-            let proxy = proxy.to_dimorph(self.channel.user_agent.as_ref())?;
-            sender(&self.channel, self.layers.as_ref(), Some(proxy))
-        })
+    /// dimorph's client for a route.
+    pub(crate) fn sender(&self, route: &Route) -> dimorph::Result<dimorph::asynchronous::Client> {
+        let make = |route: &Route| sender(&self.channel, self.layers.as_ref(), route);
+        self.senders.client(&self.channel, route, make)
     }
 
     /// Starts the task that closes idle connections when their time is up, unless it runs; it ends when none are left.
@@ -238,16 +235,16 @@ impl Drop for Reaping {
 fn sender(
     channel: &Channel,
     layers: Option<&BoxedConnectorService>,
-    proxy: Option<dimorph::Proxy>,
-) -> Result<dimorph::asynchronous::Client> {
+    route: &Route,
+) -> dimorph::Result<dimorph::asynchronous::Client> {
     let limit = channel.wire.connect_timeout;
     // Layers are within the connect timeout, so that it is theirs to keep.
     let within = limit.filter(|_| layers.is_none());
     let timeout = dimorph::Timeout::none().connect(within);
-    let mut builder = dimorph_builder!(asynchronous, channel, proxy, timeout);
+    let mut builder = dimorph_builder!(asynchronous, channel, route, dns::adapter, timeout)?;
     if let Some(layers) = layers {
         let layers = layers.clone();
         builder = builder.around_connect(move |step| connect::around(&layers, limit, step));
     }
-    builder.build().map_err(error::builder)
+    builder.build()
 }

@@ -223,7 +223,7 @@ impl ClientBuilder {
         self.with(|config| config.wire.title_case_headers = true)
     }
 
-    /// Accepted without effect: folded lines are refused.
+    /// Accepted without effect: folded lines are accepted anyway, joined by a space.
     pub fn http1_allow_obsolete_multiline_headers_in_responses(self, value: bool) -> ClientBuilder {
         self.note("http1_allow_obsolete_multiline_headers_in_responses", value)
     }
@@ -305,6 +305,15 @@ impl ClientBuilder {
 
     /// Accepted without effect so far.
     pub fn http2_keep_alive_while_idle(self, _enabled: bool) -> ClientBuilder {
+        self
+    }
+}
+
+/// HTTP/3, which is not spoken yet.
+#[cfg(feature = "http3")]
+impl ClientBuilder {
+    /// Accepted without effect so far.
+    pub fn tls_early_data(self, _enabled: bool) -> ClientBuilder {
         self
     }
 }
@@ -402,7 +411,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Connects to this address for a host. A port in the URL wins; port 0 stands for the scheme's.
+    /// Connects to this address for a host. A port in the URL wins; an address's port 0 stands for the scheme's.
     pub fn resolve(self, domain: &str, addr: SocketAddr) -> ClientBuilder {
         self.resolve_to_addrs(domain, &[addr])
     }

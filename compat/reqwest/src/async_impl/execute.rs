@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ enum State {
     Sending {
         /// Boxed, since only `Debug` looks at it, and callers move the future about.
         asked: Box<(Method, Url)>,
-        response: Pin<Box<dyn Future<Output = Result<Response>> + Send>>,
+        /// The lock is never taken: it makes `Sync` what is only `Send`.
+        response: Mutex<Pin<Box<dyn Future<Output = Result<Response>> + Send>>>,
     },
     Failed(Option<Error>),
 }
@@ -64,8 +65,9 @@ impl Pending {
         };
         let url = asked.1.clone();
         let client = client.clone();
-        let response = Box::pin(async move {
-            let mut sent = Box::pin(send(client, call, stream));
+        let sender = client.clone();
+        let response: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(async move {
+            let mut sent = Box::pin(send(sender, call, stream));
             let done = poll_fn(|cx| match limits.poll_over(cx) {
                 true => Poll::Ready(Err(Call::timed_out(&url))),
                 false => sent.as_mut().poll(cx),
@@ -77,10 +79,14 @@ impl Pending {
                 sent.url,
                 sent.bodiless,
                 limits,
+                &client.channel.codings,
             ))
         });
         Pending {
-            state: State::Sending { asked, response },
+            state: State::Sending {
+                asked,
+                response: Mutex::new(response),
+            },
         }
     }
 }
@@ -107,7 +113,8 @@ async fn send(
             *hop.request.body_mut() = dimorph::Body::wrap(stream);
         }
         let bodiless = *hop.request.method() == Method::HEAD;
-        let sender = client.sender(hop.proxy.as_ref())?;
+        let sender = client.sender(&hop.route);
+        let sender = sender.map_err(|error| call.unreachable(error))?;
         match sender.send(hop.request).await {
             Ok(response) => match call.received(response.status(), response.headers())? {
                 Next::Deliver => {
@@ -117,7 +124,8 @@ async fn send(
                         bodiless,
                     });
                 }
-                Next::Again => {}
+                // What is here already of its body is dropped with it, and its connection kept; nothing is waited for.
+                Next::Again => drop(response),
             },
             Err(error) => call.failed(error)?,
         }
@@ -129,7 +137,10 @@ impl Future for Pending {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
-            State::Sending { response, .. } => response.as_mut().poll(cx),
+            State::Sending { response, .. } => {
+                let response = response.get_mut().unwrap_or_else(PoisonError::into_inner);
+                response.as_mut().poll(cx)
+            }
             State::Failed(error) => Poll::Ready(Err(error
                 .take()
                 .expect("a future is not polled after it is done"))),

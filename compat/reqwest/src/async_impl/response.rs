@@ -13,7 +13,7 @@ use super::body::Body;
 use super::upgrade::OnUpgrade;
 use super::wire::{Limits, ResponseBody, Wire};
 use crate::error::{self, Reason, Result};
-use crate::response::ResponseUrl;
+use crate::response::{ResponseUrl, is_decoded};
 use crate::text;
 
 /// A response; its body is read when it is asked for.
@@ -27,12 +27,13 @@ pub struct Response {
 struct RemoteAddr(SocketAddr);
 
 impl Response {
-    /// Takes over what came of the wire. `bodiless`: the request was a HEAD.
+    /// Takes over what came of the wire. `bodiless`: the request was a HEAD; `codings`: those that are decoded.
     pub(crate) fn from_wire(
         mut wire: dimorph::asynchronous::Response,
         url: Url,
         bodiless: bool,
         limits: Limits,
+        codings: &[&str],
     ) -> Self {
         let (mut parts, ()) = http::Response::new(()).into_parts();
         parts.status = wire.status();
@@ -50,7 +51,7 @@ impl Response {
         }
         let body = Wire::measure(&wire, bodiless, limits);
         parts.headers = std::mem::take(wire.headers_mut());
-        if wire.is_decoded() {
+        if is_decoded(wire.is_decoded(), &parts.headers, codings) {
             parts.headers.remove(CONTENT_ENCODING);
             parts.headers.remove(CONTENT_LENGTH);
         }

@@ -41,7 +41,8 @@ impl Response {
             .remove::<OnUpgrade>()
             .and_then(|upgrade| upgrade.take())
             .ok_or_else(|| error::upgrade("the server did not switch protocols"))?;
-        let inner = response.upgrade().await.map_err(error::upgrade)?;
+        let inner = response.upgrade().await;
+        let inner = inner.map_err(|error| error::upgrade(error.without_url()))?;
         Ok(Upgraded { inner })
     }
 }

@@ -198,7 +198,7 @@ impl Body for Wire {
                 }
                 Some(Ok(Frame::data(piece)))
             }
-            Some(Err(error)) => Some(Err(error.into())),
+            Some(Err(error)) => Some(Err(error.without_url().into())),
             None => {
                 this.left = Some(0);
                 let told = std::mem::replace(&mut this.trailers_told, true);

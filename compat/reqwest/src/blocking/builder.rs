@@ -199,7 +199,7 @@ impl ClientBuilder {
         self.with(|inner| inner.http1_title_case_headers())
     }
 
-    /// Accepted, without effect.
+    /// Accepted, without effect: folded lines are accepted anyway, joined by a space.
     pub fn http1_allow_obsolete_multiline_headers_in_responses(self, value: bool) -> ClientBuilder {
         self.with(|inner| inner.http1_allow_obsolete_multiline_headers_in_responses(value))
     }
@@ -365,6 +365,7 @@ impl ClientBuilder {
     }
 }
 
+/// The async builder's timeouts stay: its `timeout` is for a whole call, besides the one that this builder has.
 impl From<crate::ClientBuilder> for ClientBuilder {
     fn from(inner: crate::ClientBuilder) -> Self {
         ClientBuilder {

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +13,12 @@ use http::header::CONTENT_LENGTH;
 use super::incoming::Deadline;
 use super::{ClientBuilder, Request, RequestBuilder, Response};
 use crate::IntoUrl;
-use crate::config::{Built, Channel, Inners, dimorph_builder};
+use crate::config::{Built, Channel, dimorph_builder};
 use crate::connect::{BoxedConnectorService, around_blocking, layered};
+use crate::dns;
 use crate::error;
 use crate::hops::{Call, Content, Hop, Next, Rules};
-use crate::proxy::Intercepted;
+use crate::route::{Inners, Route};
 
 /// Sends requests, and keeps the connections for further ones. A clone shares them.
 ///
@@ -39,7 +39,7 @@ struct Inner {
     channel: Channel,
     clients: Inners<dimorph::blocking::Client>,
     layers: Option<BoxedConnectorService>,
-    timeout: Option<Duration>,
+    times: Times,
 }
 
 impl Client {
@@ -61,15 +61,21 @@ impl Client {
             rules,
             channel,
             layers,
-            ..
+            timeout,
+            read_timeout,
         } = builder.inner.config.build()?;
         let layers = (!layers.is_empty()).then(|| layered(layers));
-        let direct = connect(&channel, layers.as_ref(), None)?;
+        let direct = connect(&channel, layers.as_ref(), &Route::DIRECT);
+        let direct = direct.map_err(error::builder)?;
         Ok(Client {
             inner: Arc::new(Inner {
                 clients: Inners::new(direct),
                 layers,
-                timeout: builder.timeout,
+                times: Times {
+                    each: builder.timeout,
+                    whole: timeout,
+                    read: read_timeout,
+                },
                 rules,
                 channel,
             }),
@@ -125,7 +131,7 @@ impl Client {
 
     /// The life of a request: each turn sends one hop of it.
     fn exchange(&self, request: Request) -> crate::Result<Response> {
-        let limits = Limits::new(request.timeout().copied(), self.inner.timeout);
+        let limits = Limits::new(request.timeout().copied(), self.inner.times);
         let Request { mut head, body } = request;
         let mut stream = None;
         let mut content = Content::Bytes(Bytes::new());
@@ -146,13 +152,14 @@ impl Client {
             let Hop {
                 mut request,
                 takes_stream,
-                proxy,
+                route,
             } = call.hop()?;
             if takes_stream && let Some(body) = stream.take() {
                 *request.body_mut() = body;
             }
             *request.timeout_mut() = Some(limits.of_hop(self.inner.channel.wire.connect_timeout)?);
-            let client = self.inner.client(proxy.as_ref())?;
+            let client = self.inner.client(&route);
+            let client = client.map_err(|error| call.unreachable(error))?;
             LAYERS_END.set(limits.deadline);
             let response = match client.send(request) {
                 Ok(response) => response,
@@ -164,19 +171,20 @@ impl Client {
             match call.received(response.status(), response.headers())? {
                 Next::Deliver => {
                     let url = call.url().clone();
-                    return Ok(Response::from_wire(response, url, limits.each));
+                    let codings = &self.inner.channel.codings;
+                    return Ok(Response::from_wire(response, url, limits.each, codings));
                 }
-                Next::Again => finish(response),
+                // What is here already of its body is dropped with it, and its connection kept; nothing is waited for.
+                Next::Again => drop(response),
             }
         }
     }
 }
 
 impl Inner {
-    fn client(&self, proxy: Option<&Intercepted>) -> crate::Result<dimorph::blocking::Client> {
-        self.clients.client(proxy, |proxy| {
-            connect(&self.channel, self.layers.as_ref(), Some(proxy))
-        })
+    fn client(&self, route: &Route) -> dimorph::Result<dimorph::blocking::Client> {
+        let make = |route: &Route| connect(&self.channel, self.layers.as_ref(), route);
+        self.clients.client(&self.channel, route, make)
     }
 }
 
@@ -186,17 +194,14 @@ thread_local! {
     static LAYERS_END: Cell<Deadline> = const { Cell::new(Deadline::NONE) };
 }
 
-/// Makes the client beneath, for one proxy or none.
+/// Makes the client beneath for a route.
 fn connect(
     channel: &Channel,
     layers: Option<&BoxedConnectorService>,
-    proxy: Option<&Intercepted>,
-) -> crate::Result<dimorph::blocking::Client> {
-    let proxy = match proxy {
-        Some(proxy) => Some(proxy.to_dimorph(channel.user_agent.as_ref())?),
-        None => None,
-    };
-    let mut builder = dimorph_builder!(blocking, channel, proxy, Timeout::none());
+    route: &Route,
+) -> dimorph::Result<dimorph::blocking::Client> {
+    let adapter = dns::blocking_adapter;
+    let mut builder = dimorph_builder!(blocking, channel, route, adapter, Timeout::none())?;
     if let Some(layers) = layers.cloned() {
         let own = channel.wire.connect_timeout;
         builder = builder.around_connect(move |step| {
@@ -205,48 +210,50 @@ fn connect(
             around_blocking(&layers, limit, step)
         });
     }
-    builder.build().map_err(error::builder)
+    builder.build()
+}
+
+/// The timeouts of a client.
+#[derive(Clone, Copy)]
+struct Times {
+    /// The blocking client's: to the head, and then for each wait for the body.
+    each: Option<Duration>,
+    /// What an async builder was told before it became a blocking one: the whole of a call, and each piece of it.
+    whole: Option<Duration>,
+    read: Option<Duration>,
 }
 
 /// How long a request and the parts of its response may take.
 struct Limits {
+    /// For the head.
     deadline: Deadline,
-    /// The request has a timeout of its own, which is for its response's body too.
-    own: bool,
+    /// For the body as well.
+    whole: Option<Deadline>,
     each: Option<Duration>,
 }
 
 impl Limits {
-    fn new(own: Option<Duration>, client: Option<Duration>) -> Self {
-        let each = own.or(client);
+    /// A request's own timeout stands for both of the client's, and is for its response's body too.
+    fn new(own: Option<Duration>, client: Times) -> Self {
+        let each = own.or(client.each);
+        let whole = own.or(client.whole);
+        let head = [each, whole, client.read].into_iter().flatten().min();
         Limits {
-            deadline: Deadline::after(each),
-            own: own.is_some(),
-            each,
+            deadline: Deadline::after(head),
+            whole: whole.map(|whole| Deadline::after(Some(whole))),
+            each: each.into_iter().chain(client.read).min(),
         }
     }
 
     fn of_hop(&self, connect: Option<Duration>) -> crate::Result<Timeout> {
         let left = self.deadline.left().map_err(error::request)?;
         let timeout = Timeout::none().connect(connect).read(self.each);
-        Ok(match self.own {
-            true => timeout.total(left),
-            false => timeout.head(left),
+        Ok(match &self.whole {
+            Some(whole) => timeout
+                .head(left)
+                .total(whole.left().map_err(error::request)?),
+            None => timeout.head(left),
         })
-    }
-}
-
-/// How much of a redirect's body is read to keep its connection.
-const READ_TO_KEEP: u64 = 16 * 1024;
-
-/// Reads what little is left of a response that is of no more use, so that its connection is.
-fn finish(response: dimorph::blocking::Response) {
-    if response
-        .content_length()
-        .is_some_and(|length| length <= READ_TO_KEEP)
-    {
-        // Where it fails the connection is closed, and the next request opens another.
-        let _ = std::io::copy(&mut response.take(READ_TO_KEEP), &mut std::io::sink());
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::io::Read as _;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
 use http_body::Body as _;
 
+use crate::connect::unpark;
 use crate::error::{BoxError, TimedOut};
 
 /// A moment after which nobody waits any more.
@@ -103,7 +103,9 @@ impl Incoming {
         if let Source::Wire(response) = &mut self.source
             && !self.touched
         {
-            return collect(response.iter_bytes(), self.length, deadline);
+            let pieces = response.iter_bytes();
+            let pieces = pieces.map(|piece| piece.map_err(dimorph::Error::without_url));
+            return collect(pieces, self.length, deadline);
         }
         let mut all = Vec::with_capacity(room(self.length));
         let mut chunk = vec![0; CHUNK];
@@ -150,14 +152,14 @@ fn collect(
 /// dimorph's own error out of the reader's.
 fn own(error: std::io::Error) -> BoxError {
     match error.downcast::<dimorph::Error>() {
-        Ok(own) => own.into(),
+        Ok(own) => own.without_url().into(),
         Err(other) => other.into(),
     }
 }
 
 /// The next bytes of a body made by hand: it is polled on this thread, until the deadline.
 fn next(body: &mut crate::Body, deadline: Deadline) -> Result<Option<Bytes>, BoxError> {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = unpark();
     let mut context = Context::from_waker(&waker);
     loop {
         match Pin::new(&mut *body).poll_frame(&mut context) {
@@ -171,13 +173,5 @@ fn next(body: &mut crate::Body, deadline: Deadline) -> Result<Option<Bytes>, Box
                 None => thread::park(),
             },
         }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }

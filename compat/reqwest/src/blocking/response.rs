@@ -13,7 +13,7 @@ use url::Url;
 
 use super::incoming::{Deadline, Incoming};
 use crate::error::{self, Reason};
-use crate::response::ResponseUrl;
+use crate::response::{ResponseUrl, is_decoded};
 
 /// A response: its head, and its body still on the wire until it is read.
 ///
@@ -32,11 +32,12 @@ struct Head {
 }
 
 impl Response {
-    /// `timeout` is for each wait for the body.
+    /// `timeout` is for each wait for the body; `codings` are those that are decoded.
     pub(super) fn from_wire(
         mut response: dimorph::blocking::Response,
         url: Url,
         timeout: Option<Duration>,
+        codings: &[&str],
     ) -> Self {
         let mut parts = http::Response::new(()).into_parts().0;
         parts.status = response.status();
@@ -44,7 +45,7 @@ impl Response {
         parts.headers = std::mem::take(response.headers_mut());
         parts.extensions = std::mem::take(response.extensions_mut());
         let length = left(&response, &parts);
-        if response.is_decoded() {
+        if is_decoded(response.is_decoded(), &parts.headers, codings) {
             parts.headers.remove(CONTENT_ENCODING);
             parts.headers.remove(CONTENT_LENGTH);
         }

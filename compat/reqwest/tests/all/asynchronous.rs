@@ -272,3 +272,75 @@ fn a_response_to_come_is_small() {
     let sending = Client::new().get("nowhere").send();
     assert!(size_of_val(&sending) <= 32, "{}", size_of_val(&sending));
 }
+
+#[tokio::test]
+async fn the_chain_of_a_failed_exchange_reads_as_reqwests() {
+    let chain = |error: reqwest::Error| -> Vec<String> {
+        std::iter::successors(error.source(), |cause| (*cause).source())
+            .map(ToString::to_string)
+            .collect()
+    };
+    let client = Client::builder().no_proxy().build().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let closing = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        std::io::Read::read(&mut stream, &mut [0; 1024]).unwrap();
+    });
+    let closed = client.get(&url).send().await.unwrap_err();
+    assert!(closed.is_request() && !closed.is_connect());
+    assert_eq!(
+        chain(closed),
+        [
+            "client error (SendRequest)",
+            "connection closed before message completed"
+        ]
+    );
+    closing.join().unwrap();
+    let refused = client.get(&url).send().await.unwrap_err();
+    assert!(refused.is_request() && refused.is_connect());
+    assert_eq!(chain(refused)[0], "client error (Connect)");
+}
+
+#[tokio::test]
+async fn a_call_outlives_its_client_and_may_be_shared() {
+    fn task<F: Future + Send + Sync + 'static>(call: F) -> F {
+        call
+    }
+    let server = Server::http(|_| Reply::ok("x"));
+    let begin = || {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let request = client.get(server.url("/")).build().unwrap();
+        (client.execute(request), client.get(server.url("/")).send())
+    };
+    let (executed, sent) = begin();
+    let executed = tokio::spawn(task(executed)).await.unwrap();
+    assert_eq!(executed.unwrap().text().await.unwrap(), "x");
+    assert_eq!(task(sent).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn an_empty_body_loses_its_coding_too() {
+    let server = Server::http(|request| match request.method.as_str() {
+        "HEAD" => {
+            Reply::raw("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 9\r\n\r\n")
+        }
+        _ => Reply::ok("").header("content-encoding", "gzip"),
+    });
+    let client = Client::builder().no_proxy();
+    let blocking = super::client();
+    let client = client.build().unwrap();
+    for method in [Method::HEAD, Method::GET] {
+        let response = client.request(method.clone(), server.url("/")).send();
+        let response = response.await.unwrap();
+        assert!(!response.headers().contains_key("content-encoding"));
+        assert!(!response.headers().contains_key("content-length"));
+        assert_eq!(response.text().await.unwrap(), "");
+        let response = blocking.request(method, server.url("/")).send().unwrap();
+        assert!(!response.headers().contains_key("content-encoding"));
+        assert!(!response.headers().contains_key("content-length"));
+    }
+    let plain = Client::builder().no_proxy().no_gzip().build().unwrap();
+    let response = plain.head(server.url("/")).send().await.unwrap();
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+}

@@ -78,3 +78,45 @@ fn layers_serve_the_blocking_client_too() {
     let body = client.get(server.url("/")).send().unwrap().text().unwrap();
     assert_eq!((&*body, count.0.load(Ordering::Relaxed)), ("x", 1));
 }
+
+/// Panics when a connection is asked for.
+#[derive(Clone)]
+struct Panic;
+
+impl<S> Layer<S> for Panic {
+    type Service = Panicking<S>;
+    fn layer(&self, inner: S) -> Panicking<S> {
+        Panicking(inner)
+    }
+}
+
+#[derive(Clone)]
+struct Panicking<S>(S);
+
+impl<R, S: Service<R>> Service<R> for Panicking<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, _: R) -> S::Future {
+        panic!("a layer may")
+    }
+}
+
+#[test]
+fn the_panic_of_a_layer_reaches_who_called() {
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let calling = std::thread::spawn(move || {
+        let _ended = ended;
+        let client = reqwest::blocking::Client::builder().connector_layer(Panic);
+        client.build().unwrap().get("http://127.0.0.1:1/").send()
+    });
+    let waited = end.recv_timeout(Duration::from_secs(20));
+    assert_eq!(waited, Err(std::sync::mpsc::RecvTimeoutError::Disconnected));
+    let panic = calling.join().unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"a layer may"));
+}

@@ -31,6 +31,7 @@ fn a_proxy_forwards_http_and_tunnels_https() {
         .start();
     let mut own = HeaderMap::new();
     own.insert("x-own", HeaderValue::from_static("1"));
+    own.insert("user-agent", HeaderValue::from_static("other/1"));
     let proxy = Proxy::all(relay.url()).unwrap();
     let proxy = proxy.basic_auth("tom", "m t").headers(own);
     let client = builder().proxy(proxy).build().unwrap();
@@ -54,6 +55,7 @@ fn a_proxy_forwards_http_and_tunnels_https() {
             .filter(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
         assert_eq!(agents.count(), 1, "{request:?}");
     }
+    assert_eq!(connect.header("user-agent"), Some("me/1"));
 }
 
 #[test]
@@ -126,5 +128,20 @@ fn a_proxy_may_be_reached_over_tls() {
     let client = client.build().unwrap();
     for url in ["http://a.test/", "https://a.test/"] {
         assert_eq!(client.get(url).send().unwrap().status(), 200, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_spoken_to_is_a_failed_connection() {
+    let proxy = || Proxy::all("socks4://127.0.0.1:1").unwrap();
+    let client = reqwest::Client::builder().proxy(proxy()).build().unwrap();
+    let asynchronous = client.get("http://a.test/x").send().await;
+    let blocking = tokio::task::spawn_blocking(move || {
+        let client = super::builder().proxy(proxy()).build().unwrap();
+        client.get("http://a.test/x").send().unwrap_err()
+    });
+    for error in [asynchronous.unwrap_err(), blocking.await.unwrap()] {
+        assert!(error.is_connect() && error.is_request(), "{error:?}");
+        assert_eq!(error.url().unwrap().as_str(), "http://a.test/x");
     }
 }

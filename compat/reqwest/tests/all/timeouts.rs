@@ -91,3 +91,50 @@ fn layers_wrap_what_connects() {
     }
     assert_eq!(server.connections(), 1);
 }
+
+#[test]
+fn an_async_builders_timeouts_stay_when_it_becomes_a_blocking_one() {
+    let server = Server::http(|request| match request.target.as_str() {
+        "/drip" => Reply::chunked(["x"; 200]).paced(Duration::from_millis(50)),
+        "/pause" => Reply::chunked(["a", "b"]).paced(Duration::from_secs(3)),
+        _ => Reply::ok("").after(Duration::from_secs(3)),
+    });
+    let plain = || reqwest::Client::builder().no_proxy();
+    let cases = [
+        (
+            plain().timeout(SHORT),
+            ["/late", "/drip", "/pause"].as_slice(),
+        ),
+        (plain().read_timeout(SHORT), &["/late", "/pause"]),
+    ];
+    for (asynchronous, paths) in cases {
+        let client = reqwest::blocking::ClientBuilder::from(asynchronous);
+        let client = client.timeout(None).build().unwrap();
+        for path in paths {
+            let mut body = String::new();
+            let response = client.get(server.url(path)).send();
+            let late = match response {
+                Ok(mut response) => response.read_to_string(&mut body).is_err(),
+                Err(error) => error.is_timeout(),
+            };
+            assert!(late, "{path} {body:?}");
+        }
+    }
+}
+
+#[test]
+fn a_redirect_whose_body_stalls_is_followed_at_once() {
+    let server = Server::http(|_| Reply::ok("there"));
+    let stalling = Server::wire(move |wire| {
+        wire.read_head()?;
+        let to = server.url("/to");
+        let head = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 9\r\n\r\nx");
+        wire.send(head)?;
+        std::thread::sleep(Duration::from_secs(5));
+        Ok(())
+    });
+    let began = Instant::now();
+    let response = super::client().get(stalling.url("/")).send().unwrap();
+    assert_eq!(response.text().unwrap(), "there");
+    assert!(began.elapsed() < Duration::from_secs(3));
+}

@@ -1,5 +1,6 @@
 //! What must not reach the file: the rules by name, and those of the user's.
 
+mod multipart;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::transport::recording::compare::boundary;
 use crate::transport::recording::json::Json;
 use crate::transport::recording::names::{is_secret_header, is_secret_name};
 use crate::transport::recording::recorded::Recorded;
@@ -231,21 +233,64 @@ impl Rules {
     /// is data.
     fn request_body(&self, recorded: &Recorded) -> Option<Bytes> {
         let media_type = media_type(&recorded.headers)?;
+        if media_type.starts_with("multipart/") {
+            let boundary = boundary(&recorded.headers)?;
+            return self.parts(&recorded.body, &boundary).map(Bytes::from);
+        }
+        self.content(&media_type, &recorded.body).map(Bytes::from)
+    }
+
+    /// A form or JSON without its secrets; `None` where it has none.
+    fn content(&self, media_type: &str, body: &[u8]) -> Option<Vec<u8>> {
         if media_type == "application/x-www-form-urlencoded" {
-            let text = std::str::from_utf8(&recorded.body).ok()?;
-            return match self.pairs(text, &['&']) {
-                Cow::Borrowed(_) => None,
-                Cow::Owned(text) => Some(text.into()),
+            return match std::str::from_utf8(body) {
+                Ok(text) => match self.pairs(text, &['&']) {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(text) => Some(text.into_bytes()),
+                },
+                // Bytes of another charset: each stands for itself, on the way there and back.
+                Err(_) => {
+                    let text: String = body.iter().map(|&byte| char::from(byte)).collect();
+                    match self.pairs(&text, &['&']) {
+                        Cow::Borrowed(_) => None,
+                        Cow::Owned(text) => text.chars().map(|c| u8::try_from(c).ok()).collect(),
+                    }
+                }
             };
         }
         if media_type.ends_with("/json") || media_type.ends_with("+json") {
-            let mut json: Json = serde_json::from_slice(&recorded.body).ok()?;
+            let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+            let mut json: Json = serde_json::from_slice(body).ok()?;
             return match self.members(&mut json) {
-                true => Some(json.compact().into()),
+                true => Some(json.compact().into_bytes()),
                 false => None,
             };
         }
         None
+    }
+
+    /// The parts of a multipart body: of a secret name whatever it holds, else the secrets of a form or of JSON in it. `None` where
+    /// nothing is secret.
+    fn parts(&self, body: &[u8], boundary: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity(body.len());
+        let mut from = 0;
+        for part in multipart::parts(body, boundary) {
+            let content = &body[part.content.clone()];
+            let is_secret = part.name.as_ref().is_some_and(|name| self.is_param(name));
+            let changed = match is_secret && !content.is_empty() {
+                true => Some(REDACTED.as_bytes().to_vec()),
+                false => self.content(&part.media_type, content),
+            };
+            if let Some(changed) = changed {
+                out.extend_from_slice(&body[from..part.content.start]);
+                out.extend_from_slice(&changed);
+                from = part.content.end;
+            }
+        }
+        (from > 0).then(|| {
+            out.extend_from_slice(&body[from..]);
+            out
+        })
     }
 
     fn members(&self, json: &mut Json) -> bool {
@@ -260,7 +305,8 @@ impl Rules {
                 for (name, value) in members {
                     // `key` alone names anything in JSON.
                     let by_default = |name: &str| name != "key" && is_secret_name(name);
-                    if matches!(value, Json::Text(_)) && self.params.says(name, by_default) {
+                    // A number is a PIN, and a list holds several; only nothing is no secret.
+                    if *value != Json::Null && self.params.says(name, by_default) {
                         *value = Json::text(REDACTED);
                         changed = true;
                     } else {

@@ -117,8 +117,14 @@ fn bodies_of_requests_lose_secret_members() {
         (
             json,
             r#"{"z": [{"client_secret": "s", "key": "k", "token": 5}], "a": 1}"#,
-            r#"{"z":[{"client_secret":"REDACTED","key":"k","token":5}],"a":1}"#,
+            r#"{"z":[{"client_secret":"REDACTED","key":"k","token":"REDACTED"}],"a":1}"#,
         ),
+        (
+            json,
+            r#"{"pin":1234,"otp":1.5,"passwords":["a","b"],"credentials":{"user":"u"},"secret":true,"token":null,"max_tokens":9}"#,
+            r#"{"pin":"REDACTED","otp":"REDACTED","passwords":"REDACTED","credentials":"REDACTED","secret":"REDACTED","token":null,"max_tokens":9}"#,
+        ),
+        (json, "\u{feff}{\"token\":1}", r#"{"token":"REDACTED"}"#),
         (json, "{\"token\": \"t\"", "{\"token\": \"t\""),
         ("text/plain", "token=1", "token=1"),
     ] {
@@ -127,6 +133,57 @@ fn bodies_of_requests_lose_secret_members() {
         Rules::default().apply(&mut recorded);
         assert_eq!(recorded.request_body(), expected.as_bytes(), "{body}");
         assert_eq!(recorded.response_body(), body.as_bytes(), "{body}");
+    }
+}
+
+#[test]
+fn forms_of_any_charset_lose_secret_members() {
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let mut recorded = recorded("http://h.test/", &form, "");
+    recorded.body = Bytes::from_static(b"a=caf\xe9&password=caf\xe9");
+    Rules::default().apply(&mut recorded);
+    assert_eq!(recorded.request_body(), b"a=caf\xe9&password=REDACTED");
+}
+
+#[test]
+fn parts_of_secret_names_lose_their_content() {
+    let part = |head: &str, content: &str| format!("--B\r\n{head}\r\n\r\n{content}\r\n");
+    let named = |name: &str| format!("Content-Disposition: form-data; name={name}");
+    let json = "\r\nContent-Type: application/json";
+    for (head, content, expected) in [
+        (named("\"a\""), "1", "1"),
+        (named("\"password\""), "p\r\n--Bw", REDACTED),
+        (named("\"password\""), "", ""),
+        (named("api_key"), "1", REDACTED),
+        (named("\"api%5Fkey\""), "1", REDACTED),
+        (
+            named("\"credentials\"; filename=\"c.bin\""),
+            "\0\u{1}",
+            REDACTED,
+        ),
+        (named("\"mine\""), "1", REDACTED),
+        (named("\"kept_token\""), "1", "1"),
+        (
+            named("\"a\"") + json,
+            r#"{"pin": 1}"#,
+            r#"{"pin":"REDACTED"}"#,
+        ),
+    ] {
+        let mut rules = Rules::default();
+        rules.redact_param("mine");
+        rules.keep_param("kept_token");
+        let (first, last) = (part(&named("first"), "1"), part(&named("last"), "2"));
+        let whole = |content: &str| format!("{first}{}{last}--B--\r\n", part(&head, content));
+        for media_type in [
+            "multipart/form-data; boundary=B",
+            "Multipart/Mixed; BOUNDARY=\"B\"",
+        ] {
+            let headers = [("content-type", media_type)];
+            let mut recorded = recorded("http://h.test/", &headers, &whole(content));
+            rules.apply(&mut recorded);
+            let body = String::from_utf8_lossy(recorded.request_body());
+            assert_eq!(body, whole(expected), "{head}");
+        }
     }
 }
 

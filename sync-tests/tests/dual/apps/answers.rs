@@ -10,7 +10,7 @@ use axum::response::{AppendHeaders, IntoResponse, Redirect};
 use axum::routing::{any, get};
 use bytes::Bytes;
 use dimorph::transport::App;
-use dimorph::{DigestAuth, ErrorKind};
+use dimorph::{DigestAuth, ErrorKind, Phase};
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
@@ -271,4 +271,65 @@ async fn an_application_may_answer_without_reading_the_body() {
     let response = client.post("/").body(body).send().await.unwrap();
     let text = response.text().await.unwrap();
     assert_eq!(text, "early");
+}
+
+/// An answer with these lengths and this body.
+fn announcing(values: &[&str], body: &'static str) -> http::Response<&'static str> {
+    let response = http::Response::builder();
+    let response = values.iter().fold(response, |response, value| {
+        response.header("content-length", *value)
+    });
+    response.body(body).unwrap()
+}
+
+#[dual]
+#[form_test]
+async fn a_body_of_another_length_than_its_own_content_length_is_the_peer_s_error() {
+    // The header, the body, and what is said of it: nothing where it is right.
+    let table: [(&[&str], &str, Option<&str>); 9] = [
+        (&["5"], "right", None),
+        (&["5", "5"], "right", None),
+        (&["5, 5"], "right", None),
+        (&["0"], "", None),
+        (&["6"], "short", Some("has 5 bytes, 6 were announced")),
+        (&["1"], "", Some("has 0 bytes, 1 were announced")),
+        (&["4"], "longer", Some("longer than the 4 bytes announced")),
+        (&["0"], "x", Some("longer than the 0 bytes announced")),
+        (&["99999999999"], "x", Some("99999999999 were announced")),
+    ];
+    for (values, body, expected) in table {
+        let client =
+            client_of(App::from_fn(move |_| announcing(values, body)).raise_app_errors(false));
+        let response = client.get("/").send().await.unwrap();
+        let read = response.bytes().await;
+        match expected {
+            None => assert_eq!(read.unwrap(), body, "{values:?}"),
+            Some(expected) => {
+                let error = read.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::RemoteProtocolError, "{values:?}");
+                assert_eq!(error.phase(), Some(Phase::ReceiveBody));
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+        }
+        // It is the length of what GET would give.
+        let response = client.head("/").send().await.unwrap();
+        let bytes = response.bytes().await.unwrap();
+        assert!(bytes.is_empty());
+    }
+    let table: [&[&str]; 5] = [&["x"], &["1", "2"], &["-1"], &["+1"], &[""]];
+    for values in table {
+        let client = client_of(App::from_fn(move |_| announcing(values, "x")));
+        let error = client.get("/").send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RemoteProtocolError, "{values:?}");
+        assert_eq!(error.phase(), Some(Phase::ReceiveHead));
+    }
+    // RFC 9112 section 6.3: a transfer coding overrides the length.
+    let client = client_of(App::from_fn(|_| {
+        let response = http::Response::builder()
+            .header("content-length", "1")
+            .header("transfer-encoding", "chunked");
+        response.body("whole").unwrap()
+    }));
+    let text = text_of(&client, "/").await;
+    assert_eq!(text, "whole");
 }

@@ -276,3 +276,21 @@ async fn an_application_woken_from_another_thread_goes_on() {
     let text = response.text().await.unwrap();
     assert_eq!(text, "later");
 }
+
+#[dual]
+#[form_test]
+async fn an_application_that_cannot_be_interrupted_is_late_all_the_same() {
+    let late = App::from_fn(|_| {
+        thread::sleep(ms(150));
+        http::Response::new("late")
+    });
+    let failing = App::from_fn(|_| -> http::Response<&str> {
+        thread::sleep(ms(150));
+        panic!("late")
+    });
+    for client in [client_of(late), client_of(failing)] {
+        let error = client.get("/").timeout(total()).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TotalTimeout, "{error}");
+        assert_eq!(error.phase(), Some(Phase::ReceiveHead));
+    }
+}

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 
 use dimorph::multipart::{Form, Part};
-use dimorph::transport::Handler;
+use dimorph::transport::{Handler, Mode};
 use dimorph::{Body, DigestAuth, ErrorKind, Method, Result};
 use sync_tests::{DigestServer, Received, Reply, Server};
 
@@ -245,6 +245,27 @@ async fn bodies_of_readers_and_streams_are_recorded_and_sent() {
         assert_eq!(error.unwrap_err().kind(), ErrorKind::LimitExceeded);
     }
     assert_eq!(server.requests().len(), 3);
+}
+
+#[dual]
+#[form_test]
+async fn a_body_in_memory_is_held_to_the_limit_as_well() {
+    let folder = Folder::new();
+    let server = Server::http(|_| Reply::ok("kept"));
+    let recorder = over(folder.recorder().max_body(4));
+    let post = |client: &Client, body: &'static str| client.post(server.url("/")).body(body);
+    let response = post(&recorder, "1234").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let recording = folder.recording(Mode::NewEpisodes).max_body(4);
+    let replay = with(folder.replay().max_body(4));
+    for client in [&recorder, &over(recording), &replay] {
+        let error = post(client, "12345").send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+    }
+    let response = post(&replay, "1234").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(folder.entries(), 1);
 }
 
 #[dual]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use dimorph::ErrorKind;
-use dimorph::transport::{Recording, Replay};
+use dimorph::transport::{Mode, Recording, Replay};
 use sync_tests::{Reply, Server};
 
 use super::form::Client;
@@ -116,4 +116,46 @@ fn a_file_that_is_no_recording_is_told_with_its_place() {
             assert!(error.to_string().contains(expected), "{error}");
         }
     }
+}
+
+#[cfg(unix)]
+#[dual]
+#[form_test]
+async fn a_new_file_is_private_and_one_that_was_there_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let server = counting();
+    let mode = || fs::metadata(folder.tape()).unwrap().permissions().mode() & 0o777;
+    let client = over(folder.recorder());
+    text_of(&client, server.url("/")).await.unwrap();
+    assert_eq!(mode(), 0o600);
+    for kept in [0o644, 0o600] {
+        fs::set_permissions(folder.tape(), fs::Permissions::from_mode(kept)).unwrap();
+        for client in [&client, &over(folder.recorder())] {
+            text_of(client, server.url("/")).await.unwrap();
+            assert_eq!(mode(), kept);
+        }
+    }
+}
+
+#[dual]
+#[form_test]
+async fn a_file_that_another_made_unreadable_is_told_and_left_alone() {
+    let folder = Folder::new();
+    let server = counting();
+    let client = over(folder.recording(Mode::NewEpisodes));
+    text_of(&client, server.url("/")).await.unwrap();
+    fs::write(folder.tape(), "half a fi").unwrap();
+    let error = text_of(&client, server.url("/")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::App);
+    let told = error.to_string();
+    assert!(
+        told.contains("tape.har cannot be written: ") && told.contains("is not a recording"),
+        "{told}"
+    );
+    assert_eq!(folder.text(), "half a fi");
+    // Nothing is lost: gone, the file is written anew.
+    fs::remove_file(folder.tape()).unwrap();
+    client.close().await;
+    assert_eq!(folder.entries(), 2);
 }

@@ -1,7 +1,8 @@
 //! When a recording replays, and when it records.
 
 use dimorph::ErrorKind;
-use dimorph::transport::Mode;
+use dimorph::transport::{Mode, Recording};
+use sync_tests::{Reply, Server};
 
 use super::{Folder, counting, dual, form_test, over, text_of, with};
 
@@ -92,4 +93,72 @@ async fn all_records_everything_anew() {
         .await
         .unwrap();
     assert_eq!(text, "1");
+}
+
+#[dual]
+#[form_test]
+async fn the_last_mode_that_is_said_counts() {
+    let folder = Folder::new();
+    let server = counting();
+    text_of(&over(folder.recorder()), server.url("/a"))
+        .await
+        .unwrap();
+    for (modes, a, b) in [
+        (&[Mode::All, Mode::Once][..], Some("0"), None),
+        (&[Mode::All, Mode::None], Some("0"), None),
+        (&[Mode::All, Mode::NewEpisodes], Some("0"), Some("1")),
+        (&[Mode::None, Mode::All], Some("2"), Some("3")),
+    ] {
+        let recording = Recording::open(folder.tape()).unwrap();
+        let recording = modes.iter().fold(recording, |r, mode| r.mode(*mode));
+        let client = over(recording);
+        for (path, expected) in [("/a", a), ("/b", b)] {
+            let text = text_of(&client, server.url(path)).await.ok();
+            assert_eq!(text.as_deref(), expected, "{modes:?} {path}");
+        }
+    }
+    assert_eq!(folder.entries(), 2);
+}
+
+#[dual]
+#[form_test]
+async fn recordings_of_one_file_keep_what_the_others_wrote() {
+    for (first, second, there) in [
+        (Mode::Once, Mode::Once, false),
+        (Mode::NewEpisodes, Mode::NewEpisodes, false),
+        (Mode::NewEpisodes, Mode::NewEpisodes, true),
+        (Mode::All, Mode::All, true),
+        (Mode::All, Mode::NewEpisodes, true),
+    ] {
+        let folder = Folder::new();
+        let server = Server::http(|request| Reply::ok(request.target.clone()));
+        if there {
+            let client = over(folder.recorder());
+            text_of(&client, server.url("/old")).await.unwrap();
+        }
+        let clients = [
+            over(folder.recording(first)),
+            over(folder.recording(second)),
+        ];
+        for path in ["/0", "/1", "/2", "/3", "/4", "/5"] {
+            for client in &clients {
+                let url = server.url(&format!("{path}/x"));
+                text_of(client, url).await.unwrap();
+            }
+        }
+        drop(clients);
+        let what = format!("{first:?} {second:?}");
+        let kept = there && first != Mode::All;
+        assert_eq!(folder.entries(), 12 + usize::from(kept), "{what}");
+        assert_eq!(folder.text().contains("/old"), kept, "{what}");
+        // Each entry is there once: twice the same request, and no third time.
+        let client = with(folder.replay());
+        for path in ["/0", "/3", "/5"] {
+            let url = server.url(&format!("{path}/x"));
+            for answered in [true, true, false] {
+                let text = text_of(&client, url.clone()).await;
+                assert_eq!(text.is_ok(), answered, "{what} {path}");
+            }
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! What never reaches the file.
 
+use dimorph::ErrorKind;
+use dimorph::multipart::{Form, Part};
+use dimorph::transport::Replay;
 use sync_tests::{Reply, Server};
 
 use super::form::Client;
@@ -105,4 +108,61 @@ async fn what_is_to_be_kept_is_kept() {
         text.contains("?key=shown") && text.contains("\"public\""),
         "{text}"
     );
+}
+
+#[dual]
+#[form_test]
+async fn secrets_in_parts_and_of_any_kind_are_redacted_and_fit_anything() {
+    let folder = Folder::new();
+    let server = Server::http(|_| Reply::ok("answer"));
+    let recorder = over(folder.recorder());
+    let replay = folder.tape();
+    let form = |secret: &str| {
+        let file = Part::bytes(format!("{secret}\0"))
+            .file_name("c.bin")
+            .mime("application/octet-stream");
+        Form::new()
+            .text("user", "tom")
+            .text("password", format!("{secret}pw"))
+            .part("credentials", file.unwrap())
+            .text("last", "one")
+    };
+    let json = |secret: &str, pin: u32| {
+        serde_json::json!({
+            "pin": pin, "passwords": [secret], "credentials": {"user": secret},
+            "public_secret": secret, "passcode": secret, "max_tokens": 777,
+        })
+    };
+    let url = |secret: &str| {
+        server.url(&format!(
+            "/?next_secret={secret}&previous_password={secret}&otp={secret}&next_token=shown"
+        ))
+    };
+    let send = |client: &Client, secret: &str, pin: u32| {
+        [
+            client.post(url(secret)).multipart(form(secret)),
+            client.post(url(secret)).json(json(secret, pin)),
+        ]
+    };
+    for request in send(&recorder, "s3cret-", 918_273) {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+    }
+    let text = folder.text();
+    for secret in ["s3cret-", "918273"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    for kept in ["tom", "one", "777", "next_token=shown", "c.bin"] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+    let client = with(Replay::from_file(replay).unwrap());
+    for request in send(&client, "another", 1) {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+    }
+    let other = client
+        .post(url("another"))
+        .multipart(form("x").text("more", "1"));
+    let error = other.send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::App);
 }

@@ -8,25 +8,26 @@ use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dimorph::auth::{self, BearerAuth, Exchange};
-use dimorph::multipart::{Form, Part};
-use dimorph::{
-    Auth, AuthFlow, BasicAuth, Body, Certificate, CertificateRevocationList, ClientCert, Cookies,
-    DigestAuth, Error, ErrorKind, Method, NetrcAuth, PoolLimits, Proxy, ProxyMode, Request,
-    Timeout, TlsVersion, Url, Verify, auth_fn,
-};
-use sync_tests::certs::{certs, sniff};
-use sync_tests::peers::Folder;
-use sync_tests::{DigestServer, Proxy as ProxyServer, Received, Reply, Server, Socks};
+use dimorph::auth::{self, Exchange};
+use dimorph::multipart::Form;
+use dimorph::{Auth, AuthFlow, Body, Cookies, DigestAuth, Error, Request, Timeout, auth_fn};
+use sync_tests::certs::sniff;
+use sync_tests::{DigestServer, Received, Reply, Server};
 
 use super::super::common::{HOSTS, builder, refused};
 use super::super::form::{Client, ClientBuilder, Response};
 use super::super::{dual, form_test};
+use super::proxies::proxies;
+use super::transports::transports;
+use super::values::plain_values;
+use crate::plugs;
 
-/// Every public type, to be compared with rustdoc's list by `tests/public_api.rs`. The two of one name are told apart.
+/// Every public type, to be compared with rustdoc's list by `tests/public_api.rs`. Those of one name are told apart.
 const PUBLIC_TYPES: &[&str] = &[
     "Action",
+    "App",
     "Attempt",
+    "Attempts",
     "AuthFlow",
     "AuthFn",
     "BasicAuth",
@@ -46,56 +47,93 @@ const PUBLIC_TYPES: &[&str] = &[
     "Event",
     "EventKind",
     "Exchange",
+    "Fault",
     "Form",
+    "FromFn",
+    "FromService",
+    "Handled",
     "HistoryEntry",
+    "IntoService",
     "Iter",
     "Lines",
     "Link",
     "Links",
+    "LogLine",
+    "Logging",
+    "MatchOn",
+    "Mock",
+    "MockCall",
+    "MockGuard",
+    "MockReply",
+    "MockResponse",
+    "MockRoute",
+    "Mode",
+    "MountPath",
     "NetrcAuth",
+    "Next",
+    "NoProxy",
+    "Nothing",
     "Part",
+    "PathParams",
     "Phase",
     "PoolLimits",
     "PoolStats",
     "Progress",
     "Proxy",
     "ProxyMode",
+    "RateLimit",
+    "Recorded",
+    "Recorder",
+    "Recording",
+    "RemoteAddr",
+    "Replay",
     "Request",
     "RequestBuilder",
     "Response",
+    "Retry",
+    "Retrying",
+    "Route",
     "Text",
     "Timeout",
+    "Times",
+    "TlsInfo",
     "TlsVersion",
     "Upgraded",
+    "Ureq",
     "Verify",
     "auth::Response",
+    "transport::Response",
 ];
 
-/// Those of which nobody holds a value: an `Iter` has them inside.
-const INSIDE: [&str; 2] = ["Lines", "Text"];
+/// Those of which nobody holds a value: an `Iter` or an `App` has them inside.
+const INSIDE: [&str; 3] = ["FromFn", "Lines", "Text"];
 
 /// Whatever has one of these in it shows a secret: as it is, as Basic has it, percent-encoded.
 const SECRETS: [&str; 4] = ["hush", "dG9tOmh1c2g", "hus%68", "cGVlazpodXNo"];
 
 /// What was shown, by the type that showed it.
 #[derive(Clone, Default)]
-struct Shown {
+pub(super) struct Shown {
     texts: Arc<Mutex<Vec<(String, String)>>>,
     types: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Shown {
-    fn text(&self, what: impl Into<String>, text: String) {
+    pub(super) fn text(&self, what: impl Into<String>, text: String) {
         self.texts.lock().unwrap().push((what.into(), text));
     }
 
-    fn debug<T: Debug + ?Sized>(&self, value: &T) {
+    pub(super) fn debug<T: Debug + ?Sized>(&self, value: &T) {
         let whole = type_name::<T>();
         let path = whole.split('<').next().unwrap();
         let name = path.rsplit("::").next().unwrap();
-        let name = match path.contains("::auth::response::") {
-            true => format!("auth::{name}"),
-            false => name.to_owned(),
+        let namesakes = ["auth", "transport"];
+        let name = match namesakes
+            .into_iter()
+            .find(|m| path.contains(&format!("::{m}::response::")))
+        {
+            Some(module) => format!("{module}::{name}"),
+            None => name.to_owned(),
         };
         if path.starts_with("dimorph::") {
             self.types.lock().unwrap().insert(name.clone());
@@ -104,7 +142,7 @@ impl Shown {
     }
 
     /// An error, what it stems from, and what it carries.
-    fn error(&self, error: &Error) {
+    pub(super) fn error(&self, error: &Error) {
         self.debug(error);
         self.debug(&error.kind());
         if let Some(phase) = error.phase() {
@@ -121,7 +159,7 @@ impl Shown {
         }
     }
 
-    fn response(&self, response: &Response) {
+    pub(super) fn response(&self, response: &Response) {
         self.debug(response);
         self.debug(response.request());
         for entry in response.history() {
@@ -156,7 +194,8 @@ impl Shown {
         assert!(open.is_empty(), "secrets are shown: {open:#?}");
         let types = self.types.lock().unwrap();
         let types: BTreeSet<&str> = types.iter().map(String::as_str).chain(INSIDE).collect();
-        let listed: BTreeSet<&str> = PUBLIC_TYPES.iter().copied().collect();
+        let mut listed: BTreeSet<&str> = PUBLIC_TYPES.iter().copied().collect();
+        listed.retain(|name| !plugs::ABSENT.contains(name));
         assert_eq!(types, listed, "every public type was shown");
     }
 }
@@ -190,7 +229,7 @@ fn answer(request: &Received) -> Reply {
 }
 
 /// A client with secrets of every kind, whose events are shown.
-fn secretive(shown: &Shown, server: &Server) -> ClientBuilder {
+pub(super) fn secretive(shown: &Shown, server: &Server) -> ClientBuilder {
     let events = shown.clone();
     let jar = Cookies::new();
     jar.set("jar", "hush", "a.test").unwrap();
@@ -308,6 +347,7 @@ async fn aut_06_no_type_shows_a_secret_and_none_is_forgotten() {
 
     flows(&shown, &client, &server).await;
     proxies(&shown, &server).await;
+    transports(&shown, &server).await;
     shown.finish();
 }
 
@@ -404,174 +444,4 @@ async fn flows(shown: &Shown, client: &Client, server: &Server) {
         .await
         .unwrap();
     shown.response(&response);
-}
-
-#[dual]
-async fn proxies(shown: &Shown, server: &Server) {
-    let proxy = ProxyServer::builder()
-        .route_all(server.address())
-        .credentials("tom", "hush")
-        .start();
-    let refusing = ProxyServer::builder()
-        .answer_connect(
-            "HTTP/1.1 403 No\r\nset-cookie: p=hush\r\nproxy-authenticate: hush\r\ncontent-length: 4\r\n\r\nhush",
-        )
-        .start();
-    let socks = Socks::builder()
-        .route_all(server.address())
-        .credentials(b"tom".escape_ascii().to_string().as_str(), "hush")
-        .start();
-    for url in [
-        proxy.url_as("tom:hush"),
-        proxy.url_as("tom:hus%68"),
-        proxy.url_as("tom:hush-wrong"),
-        refusing.url_as("tom:hush"),
-        socks.url_h_as("tom:hush"),
-        socks.url_h_as("tom:hush-wrong"),
-        format!("http://tom:hush@{}", refused()),
-        format!("socks5://tom:hush@{}", refused()),
-    ] {
-        let proxy = Proxy::new(&url).unwrap();
-        let proxy = match proxy.url().scheme() {
-            "http" => proxy.header("x-secret", "hush").unwrap(),
-            _ => proxy,
-        };
-        shown.debug(&proxy);
-        let builder = secretive(shown, server).proxy(proxy);
-        shown.debug(&builder);
-        let client = builder.build().unwrap();
-        shown.debug(&client);
-        for target in ["http://a.test/", "https://a.test/"] {
-            let outcome = client.get(target).send().await;
-            match outcome {
-                Ok(response) => shown.response(&response),
-                Err(error) => shown.error(&error),
-            }
-        }
-    }
-    for bad in [
-        "http://tom:hush@",
-        "http://tom:hush@h:99999",
-        "ftp://tom:hush@h.test",
-        "socks4://tom:hush@h.test",
-        "http://tom:hush@h.test:x",
-        "//tom:hush@h.test",
-        "tom:hush@h.test",
-        "http://tom:hush\n@[h",
-    ] {
-        if let Err(error) = Proxy::new(bad) {
-            shown.error(&error);
-        }
-        if let Err(error) = builder().proxy(bad).build() {
-            shown.error(&error);
-        }
-        if let Err(error) = builder().proxies([(bad, "http://h.test")]).build() {
-            shown.error(&error);
-        }
-    }
-    let header = Proxy::new("http://h.test").unwrap().header("x-a", "hush\n");
-    shown.error(&header.unwrap_err());
-}
-
-/// What needs no request.
-fn plain_values(shown: &Shown) {
-    let (basic, digest) = (
-        BasicAuth::new("tom", "hush"),
-        DigestAuth::new("tom", "hush"),
-    );
-    shown.debug(&basic);
-    shown.debug(&digest);
-    shown.debug(&BearerAuth::new("hush"));
-    let request = Request::new(Method::GET, "http://tom:hush@a.test/").unwrap();
-    shown.debug(&request);
-    shown.debug(&basic.auth_flow(request));
-
-    let folder = Folder::new();
-    let text = "machine a.test login tom password hush\ndefault login tom password hush";
-    let file = folder.write("netrc", text);
-    shown.debug(&NetrcAuth::from_file(&file).unwrap());
-    for bad in [
-        "machine a.test login tom password hush machine",
-        "machine a.test login tom password hush\nhush",
-        "machine a.test login tom password \"hush",
-        "password hush",
-        "machine a.test login tom password hush\0",
-        "machine a.test hush",
-    ] {
-        match NetrcAuth::from_text(bad) {
-            Ok(auth) => shown.debug(&auth),
-            Err(error) => shown.error(&error),
-        }
-    }
-    let file = folder.write(
-        "broken.json",
-        "{\"version\":1,\"cookies\":[{\"value\":\"hush\"",
-    );
-    shown.error(&Cookies::load(&file).unwrap_err());
-    for bad in [
-        "{\"version\":1,\"cookies\":\"hush\"}",
-        "hush",
-        "[\"hush\"]",
-        "{\"version\":\"hush\"}",
-    ] {
-        shown.error(&Cookies::from_json(bad).unwrap_err());
-    }
-    let jar = Cookies::new();
-    for (name, value, domain) in [
-        ("a", "hush\n", "a.test"),
-        ("a", "hush;", "a.test"),
-        ("a", "hush", ""),
-        ("a", "hush", "co.uk"),
-        ("__Host-a", "hush", ".a.test"),
-        ("a", "hush", "http://tom:hush@/"),
-    ] {
-        if let Err(error) = jar.set(name, value, domain) {
-            shown.error(&error);
-        }
-    }
-    for (url, value) in [("http://a.test/x", "a=hush"), ("http://b.test/", "a=hush")] {
-        jar.add(value, &Url::parse(url).unwrap());
-    }
-    shown.debug(&jar);
-    let error = jar.get("a").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::CookieConflict);
-    shown.error(&error);
-
-    let part = || Part::text("hush").header("authorization", "hush").unwrap();
-    shown.debug(&part());
-    shown.debug(&Part::reader(Cursor::new("hush")));
-    let form = Form::new().text("a", "hush").part("b", part());
-    shown.debug(&form);
-    shown.error(&Part::text("hush").header("x-a", "hush\n").unwrap_err());
-    for body in [
-        Body::from("hush"),
-        Body::from_reader(Cursor::new("hush")),
-        Body::sized(Cursor::new("hush"), 4),
-        Body::from(super::super::httpx_cases::file_of("hush")),
-    ] {
-        shown.debug(&body);
-    }
-
-    let certs = certs();
-    let key = std::fs::read_to_string(&certs.client_key_file).unwrap();
-    let both = std::fs::read_to_string(&certs.client_file).unwrap();
-    let (own, pair) = (
-        ClientCert::from_pem(&both),
-        ClientCert::from_pem_pair(&both, &key),
-    );
-    let line = key.lines().nth(1).unwrap();
-    for cert in [own, pair, ClientCert::from(&certs.client_file)] {
-        shown.debug(&cert);
-        assert!(!format!("{cert:?}").contains(line), "{cert:?}");
-        shown.debug(&builder().cert(cert));
-    }
-    shown.debug(&Certificate::from_pem(&certs.ca_pem));
-    shown.debug(&CertificateRevocationList::from_pem("hush"));
-    shown.debug(&Verify::from(certs.ca_file.as_path()));
-    shown.debug(&TlsVersion::TLS_1_3);
-    shown.debug(&Timeout::default());
-    shown.debug(&PoolLimits::default());
-    shown.debug(&ProxyMode::Default);
-    let hush = Error::other("an application's own words");
-    shown.error(&hush.with_url(&Url::parse("http://tom:hush@a.test/").unwrap()));
 }

@@ -443,10 +443,9 @@ fn respond(
     let remote_addr = lease
         .connection()
         .and_then(|connection| connection.remote_addr);
-    let waits = call.waits.of_body();
-    let tls_info = match (config.tls_info, lease.connection()) {
-        (true, Some(connection)) => connection.stream.tls_info(),
-        _ => None,
+    let tls_info = match config.tls_info {
+        true => lease.connection().and_then(|c| c.stream.tls_info()),
+        false => None,
     };
     let switched = head.status == StatusCode::SWITCHING_PROTOCOLS
         || (*request.method() == Method::CONNECT && head.status.is_success());
@@ -456,14 +455,15 @@ fn respond(
         upgrade = Some(lease);
         Incoming::whole(bytes::Bytes::new(), call.started, watch)
     } else {
-        let mut wire = WireBody::new(lease, reader, waits);
+        let mut wire = WireBody::new(lease, reader, call.waits);
         match wire.take_if_complete() {
             Ok(Some(bytes)) => Incoming::whole(bytes, call.started, watch),
             Ok(None) => {
                 if let Some(watch) = &mut watch {
                     watch.expect(wire.remaining());
                 }
-                Incoming::wire(wire, call.started, waits.total, watch)
+                let total = wire.begin_waiting();
+                Incoming::wire(wire, call.started, total, watch)
             }
             Err(error) => return Err(error.with_request(request)),
         }

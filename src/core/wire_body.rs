@@ -106,6 +106,12 @@ enum Found {
 }
 
 impl WireBody {
+    /// From here on the limits are those of the body; returns the moment by which it must be over.
+    pub(crate) fn begin_waiting(&mut self) -> Option<std::time::Instant> {
+        self.waits = self.waits.of_body();
+        self.waits.total
+    }
+
     /// Ends by then, if not before.
     pub(crate) fn limit(&mut self, until: Option<std::time::Instant>) {
         self.waits.total = self.waits.total.into_iter().chain(until).min();

@@ -183,7 +183,8 @@ async fn believe_nothing_in_the_child(address: &str) {
             resident().saturating_sub(before.0),
             reserved().saturating_sub(before.1),
         );
-        assert!(grown.0 <= 1 << 20 && grown.1 <= 4 << 20, "{way}: {grown:?}");
+        // Pages of the program itself are among them, as they are touched first.
+        assert!(grown.0 <= 4 << 20 && grown.1 <= 4 << 20, "{way}: {grown:?}");
     }
 }
 

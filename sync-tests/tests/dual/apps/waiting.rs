@@ -102,7 +102,7 @@ impl Service<http::Request<Body>> for NeverReady {
 }
 
 fn total() -> Timeout {
-    Timeout::none().total(ms(100))
+    Timeout::none().total(ms(500))
 }
 
 async fn never(_: http::Request<Body>) -> Result<http::Response<Body>, Infallible> {
@@ -119,7 +119,7 @@ async fn the_total_timeout_ends_an_application_that_never_answers() {
         let error = client.get("/").timeout(total()).send().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TotalTimeout);
         assert_eq!(error.phase(), Some(Phase::ReceiveHead));
-        assert!(begun.elapsed() < ms(1000), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < ms(10_000), "{:?}", begun.elapsed());
         assert!(begun.elapsed() >= ms(100), "{:?}", begun.elapsed());
     }
 }
@@ -204,7 +204,7 @@ async fn the_total_timeout_ends_a_body_without_end() {
         };
         assert_eq!(error.kind(), ErrorKind::TotalTimeout, "silent: {silent}");
         assert_eq!(error.phase(), Some(Phase::ReceiveBody));
-        assert!(begun.elapsed() < ms(1000), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < ms(10_000), "{:?}", begun.elapsed());
         drop(response);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
 
@@ -281,11 +281,11 @@ async fn an_application_woken_from_another_thread_goes_on() {
 #[form_test]
 async fn an_application_that_cannot_be_interrupted_is_late_all_the_same() {
     let late = App::from_fn(|_| {
-        thread::sleep(ms(150));
+        thread::sleep(ms(700));
         http::Response::new("late")
     });
     let failing = App::from_fn(|_| -> http::Response<&str> {
-        thread::sleep(ms(150));
+        thread::sleep(ms(700));
         panic!("late")
     });
     for client in [client_of(late), client_of(failing)] {

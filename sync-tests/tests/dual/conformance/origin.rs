@@ -135,7 +135,7 @@ pub(super) fn answer(asked: &Asked) -> Answer {
         "large" => Answer::ok(large()),
         "pieces" => Answer::pieces(&["one", "two", "three"]),
         "drip" => Answer {
-            pause: Duration::from_millis(60),
+            pause: Duration::from_millis(200),
             ..Answer::pieces(&["a", "b", "c", "d", "e", "f"])
         },
         "trailers" => Answer {

@@ -75,10 +75,11 @@ async fn connecting_through_a_proxy_may_be_dropped_after_any_poll() {
             .route_all(origin.address())
             .on_connect(|_, _| Some(in_pieces()))
             .start();
+        // Connecting, each answer and each flight are waited for; a busy machine brings pieces together.
         for (mode, url, least) in [
             (ProxyMode::Default, "http://a.test/", 3),
-            (ProxyMode::Default, "https://a.test/", 8),
-            (ProxyMode::TunnelOnly, "http://a.test/", 6),
+            (ProxyMode::Default, "https://a.test/", 4),
+            (ProxyMode::TunnelOnly, "http://a.test/", 3),
         ] {
             let what = format!("{mode:?} {url}");
             let proxy = Proxy::new(relay.url()).unwrap().mode(mode);

@@ -9,7 +9,7 @@ use http::header::{
 };
 
 use crate::config;
-use crate::decode::{self, Codings};
+use crate::decode::Codings;
 
 /// The fields that the connection itself looks at. Clients rarely set them, so that one flag answers for all.
 const SPECIAL: [HeaderName; 9] = [
@@ -43,12 +43,7 @@ impl DefaultHeaders {
         suppressed: &[HeaderName],
         codings: Option<&Codings>,
     ) -> Self {
-        let accepted = match codings {
-            None => decode::ACCEPT_ENCODING.map(HeaderValue::from_static),
-            Some(codings) => codings
-                .accept()
-                .and_then(|names| HeaderValue::try_from(names).ok()),
-        };
+        let accepted = Codings::accept(codings).and_then(|names| HeaderValue::try_from(names).ok());
         let mut map = HeaderMap::with_capacity(4 + client.len());
         let library = [
             (ACCEPT, Some(HeaderValue::from_static("*/*"))),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -12,10 +12,9 @@ use super::body::Incoming;
 use super::response::Response;
 use super::{dual, rt};
 use crate::body::{Body, unlocked};
-use crate::config::Timeout;
 use crate::error::{BoxError, Error, ErrorKind, Phase, Result};
 use crate::request::Request;
-use crate::transport::{App, AppBody};
+use crate::transport::{App, AppBody, Deadline};
 
 /// The body of an application's response.
 pub(crate) struct AppSource {
@@ -54,7 +53,7 @@ impl AppSource {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Ok(None),
                 // What is given up for the deadline may fail of it.
-                Err(_) if is_over(total) => return Err(total_over(Phase::ReceiveBody)),
+                Err(_) if is_over(total) => return Err(total_over()),
                 Err(error) => return Err(error.in_phase(Phase::ReceiveBody)),
             };
             match frame.into_data() {
@@ -65,7 +64,7 @@ impl AppSource {
                     }
                     // Frames that are always there never wait for the deadline.
                     if is_over(total) {
-                        return Err(total_over(Phase::ReceiveBody));
+                        return Err(total_over());
                     }
                 }
             }
@@ -77,8 +76,8 @@ fn is_over(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
-fn total_over(phase: Phase) -> Error {
-    Error::timeout(ErrorKind::TotalTimeout, None).in_phase(phase)
+fn total_over() -> Error {
+    Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::ReceiveBody)
 }
 
 /// Asks the application, within the request's `head` and `total` timeouts.
@@ -93,17 +92,13 @@ where
     R::Error: Into<BoxError>,
 {
     let started = Instant::now();
-    let timeout = request.timeout().copied();
-    let within = |limit: fn(&Timeout) -> Option<Duration>| {
-        timeout.and_then(|timeout| started.checked_add(limit(&timeout)?))
-    };
-    let (head, total) = (within(Timeout::until_head), within(Timeout::total_timeout));
+    let deadline = Deadline::of(&request, started);
     let runner = rt::Runner::of(&app.runner)?;
     let calling = app.call(request, rt::Runner::feed)?;
-    let answered = runner.run(calling, head).await;
+    let answered = runner.run(calling, deadline.end()).await;
     // One that cannot be interrupted comes late, and what is given up for the deadline may fail of it.
-    if is_over(head) {
-        return Err(total_over(Phase::ReceiveHead));
+    if is_over(deadline.end()) {
+        return Err(deadline.passed(Phase::ReceiveHead));
     }
     let answered = answered.map_err(|error| error.in_phase(Phase::ReceiveHead))?;
     let (parts, body) = answered.into_parts();
@@ -112,6 +107,6 @@ where
         runner,
         trailers: None,
     };
-    let body = Incoming::app(Box::new(source), started).until(total);
+    let body = Incoming::app(Box::new(source), started).until(deadline.total());
     Ok(Response::from_app(parts, body))
 }

@@ -51,31 +51,6 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-/// The default `accept-encoding`: the codings compiled in, `None` without any.
-pub(crate) const ACCEPT_ENCODING: Option<&str> = match (
-    cfg!(feature = "gzip"),
-    cfg!(feature = "deflate"),
-    cfg!(feature = "brotli"),
-    cfg!(feature = "zstd"),
-) {
-    (true, true, true, true) => Some("gzip, deflate, br, zstd"),
-    (true, true, true, false) => Some("gzip, deflate, br"),
-    (true, true, false, true) => Some("gzip, deflate, zstd"),
-    (true, true, false, false) => Some("gzip, deflate"),
-    (true, false, true, true) => Some("gzip, br, zstd"),
-    (true, false, true, false) => Some("gzip, br"),
-    (true, false, false, true) => Some("gzip, zstd"),
-    (true, false, false, false) => Some("gzip"),
-    (false, true, true, true) => Some("deflate, br, zstd"),
-    (false, true, true, false) => Some("deflate, br"),
-    (false, true, false, true) => Some("deflate, zstd"),
-    (false, true, false, false) => Some("deflate"),
-    (false, false, true, true) => Some("br, zstd"),
-    (false, false, true, false) => Some("br"),
-    (false, false, false, true) => Some("zstd"),
-    (false, false, false, false) => None,
-};
-
 /// The codings compiled in, in the order of the default `accept-encoding`.
 const COMPILED: &[&str] = &[
     #[cfg(feature = "gzip")]
@@ -108,9 +83,10 @@ impl Codings {
         Ok(Codings(codings))
     }
 
-    /// The `accept-encoding` that asks for them.
-    pub(crate) fn accept(&self) -> Option<String> {
-        (!self.0.is_empty()).then(|| self.0.join(", "))
+    /// The `accept-encoding` that asks for them, or for all that are compiled in.
+    pub(crate) fn accept(codings: Option<&Codings>) -> Option<String> {
+        let names = codings.map_or(COMPILED, |codings| &codings.0);
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     fn has(&self, coding: &[u8]) -> bool {

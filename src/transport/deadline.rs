@@ -32,6 +32,12 @@ impl Deadline {
         self.head
     }
 
+    /// Returns the moment by which the body must be over too.
+    #[cfg(feature = "tower")]
+    pub(crate) fn total(self) -> Option<Instant> {
+        self.total
+    }
+
     /// Makes the error of having waited past it.
     pub(crate) fn passed(self, phase: Phase) -> Error {
         Error::timeout(ErrorKind::TotalTimeout, None).in_phase(phase)

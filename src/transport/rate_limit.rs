@@ -212,7 +212,7 @@ impl Buckets {
 }
 
 impl Handler for RateLimit {
-    fn handle<'a>(&'a self, mut request: Request, next: Next) -> Handling<'a> {
+    fn handle<'a>(&'a self, request: Request, next: Next) -> Handling<'a> {
         Box::pin(async move {
             let now = next.now();
             let deadline = Deadline::of(&request, now);
@@ -220,7 +220,6 @@ impl Handler for RateLimit {
             if !wait.is_zero() || place.is_none() {
                 // Without a place this ends with the total timeout.
                 next.sleep(wait).await;
-                deadline.shorten(&mut request, next.now());
             }
             if let Some(place) = place {
                 place.spend();

@@ -69,33 +69,37 @@ pub(crate) struct Wire {
     pub(crate) unix_socket: Option<Arc<Path>>,
 }
 
-/// The content codings that are asked for and decoded.
+/// The content codings that are asked for and decoded; those that are not compiled in stay off.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Accepts {
-    #[cfg(feature = "gzip")]
     pub(crate) gzip: bool,
-    #[cfg(feature = "brotli")]
     pub(crate) brotli: bool,
-    #[cfg(feature = "zstd")]
     pub(crate) zstd: bool,
-    #[cfg(feature = "deflate")]
     pub(crate) deflate: bool,
 }
 
 impl Accepts {
+    /// All that are compiled in.
+    fn compiled() -> Self {
+        Accepts {
+            gzip: cfg!(feature = "gzip"),
+            brotli: cfg!(feature = "brotli"),
+            zstd: cfg!(feature = "zstd"),
+            deflate: cfg!(feature = "deflate"),
+        }
+    }
+
     /// The codings' names, in reqwest's order.
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        #[allow(unused_mut, reason = "no coding may be compiled in")]
-        let mut names = Vec::new();
-        #[cfg(feature = "zstd")]
-        names.extend(self.zstd.then_some("zstd"));
-        #[cfg(feature = "gzip")]
-        names.extend(self.gzip.then_some("gzip"));
-        #[cfg(feature = "deflate")]
-        names.extend(self.deflate.then_some("deflate"));
-        #[cfg(feature = "brotli")]
-        names.extend(self.brotli.then_some("br"));
-        names
+        let all = [
+            (self.zstd, "zstd"),
+            (self.gzip, "gzip"),
+            (self.deflate, "deflate"),
+            (self.brotli, "br"),
+        ];
+        all.into_iter()
+            .filter_map(|(on, name)| on.then_some(name))
+            .collect()
     }
 
     /// The value of `accept-encoding`.
@@ -108,25 +112,6 @@ impl Accepts {
     }
 }
 
-impl Default for Accepts {
-    #[allow(
-        clippy::derivable_impls,
-        reason = "without a coding there is no field, and the impl looks like a derived one"
-    )]
-    fn default() -> Self {
-        Accepts {
-            #[cfg(feature = "gzip")]
-            gzip: true,
-            #[cfg(feature = "brotli")]
-            brotli: true,
-            #[cfg(feature = "zstd")]
-            zstd: true,
-            #[cfg(feature = "deflate")]
-            deflate: true,
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         let mut headers = HeaderMap::with_capacity(2);
@@ -134,7 +119,7 @@ impl Default for Config {
         Config {
             error: None,
             headers,
-            accepts: Accepts::default(),
+            accepts: Accepts::compiled(),
             #[cfg(feature = "cookies")]
             cookie_store: None,
             redirect: redirect::Policy::default(),

@@ -4,10 +4,11 @@
 //! layers wrap is a stand-in: called, it asks for the step to be run, and waits for the outcome. Whoever needs the connection runs
 //! both side by side.
 
+#[cfg(feature = "blocking")]
+mod blocking;
+
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-#[cfg(feature = "blocking")]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -19,6 +20,8 @@ use tower_service::Service;
 
 use crate::error::{BoxError, ConnectFailed, TimedOut};
 
+#[cfg(feature = "blocking")]
+pub(crate) use blocking::{around_blocking, unpark};
 pub(crate) use sealed::{Conn, Unnameable};
 
 /// What a connector layer wraps.
@@ -31,7 +34,7 @@ mod sealed {
     use std::sync::Arc;
 
     /// A connection to be made.
-    pub struct Unnameable(pub(super) Arc<super::Gate>);
+    pub struct Unnameable(pub(in crate::connect) Arc<super::Gate>);
 
     impl std::fmt::Debug for Unnameable {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -220,94 +223,6 @@ fn into_dimorph(error: BoxError) -> dimorph::Error {
             dimorph::Error::other(ConnectFailed(Box::new(TimedOut)))
         }
         Err(other) => dimorph::Error::other(ConnectFailed(other)),
-    }
-}
-
-/// The same for a step that blocks: the layers, which may use tokio's timers, run on a runtime and a thread of their own for as
-/// long. A timeout of a layer's cannot interrupt the step; it is reported when the step ends.
-#[cfg(feature = "blocking")]
-pub(crate) fn around_blocking(
-    service: &BoxedConnectorService,
-    timeout: Option<Duration>,
-    step: &mut dyn FnMut() -> dimorph::Result<()>,
-) -> dimorph::Result<()> {
-    let gate = Arc::new(Gate::default());
-    let ended = AtomicBool::new(false);
-    let layers = {
-        let (service, gate) = (service.clone(), gate.clone());
-        async move {
-            let layers = service.oneshot(Unnameable(gate));
-            match timeout {
-                Some(limit) => tokio::time::timeout(limit, layers)
-                    .await
-                    .unwrap_or_else(|_| Err(Box::new(TimedOut))),
-                None => layers.await,
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let waker = unpark();
-        let end = OnEnd(&ended, waker.clone());
-        let thread = scope.spawn(move || {
-            let _end = end;
-            tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()
-                .map_err(BoxError::from)
-                .and_then(|runtime| runtime.block_on(layers))
-        });
-        // A step that panics does not leave the layers waiting.
-        let _given_up = GiveUp(&gate);
-        let cx = Context::from_waker(&waker);
-        while !ended.load(Ordering::Acquire) {
-            if gate.poll_asked(&cx) {
-                gate.finish(step().map_err(own));
-                break;
-            }
-            std::thread::park();
-        }
-        match thread.join() {
-            Ok(outcome) => outcome.map(|Conn(())| ()).map_err(into_dimorph),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
-}
-
-/// Tells the connecting thread that the layers' thread ended, if only by a panic.
-#[cfg(feature = "blocking")]
-struct OnEnd<'a>(&'a AtomicBool, Waker);
-
-#[cfg(feature = "blocking")]
-impl Drop for OnEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-        self.1.wake_by_ref();
-    }
-}
-
-#[cfg(feature = "blocking")]
-struct GiveUp<'a>(&'a Gate);
-
-#[cfg(feature = "blocking")]
-impl Drop for GiveUp<'_> {
-    fn drop(&mut self) {
-        self.0.finish(Err("the request was given up".into()));
-    }
-}
-
-/// Wakes this thread, which parks while it waits.
-#[cfg(feature = "blocking")]
-pub(crate) fn unpark() -> Waker {
-    Waker::from(Arc::new(Unpark(std::thread::current())))
-}
-
-#[cfg(feature = "blocking")]
-struct Unpark(std::thread::Thread);
-
-#[cfg(feature = "blocking")]
-impl std::task::Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 

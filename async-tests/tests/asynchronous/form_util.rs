@@ -178,19 +178,6 @@ pub(crate) fn forwarding(client: dimorph::AsyncClient) -> impl Transport {
     Forwarding(client)
 }
 
-/// A body that never comes.
-pub(crate) fn stalling_body() -> Body {
-    struct Never;
-    impl Stream for Never {
-        type Item = std::io::Result<Vec<u8>>;
-
-        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            Poll::Pending
-        }
-    }
-    Body::from_stream(Never)
-}
-
 /// The same, counting how often it is closed.
 pub(crate) struct Closing<F>(pub(crate) F, pub(crate) Arc<AtomicUsize>);
 

@@ -3,8 +3,43 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use dimorph::transport::{Handler, Mock, Next, Response};
-use dimorph::{AsyncClient, ErrorKind, Request, StatusCode, Timeout};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use dimorph::transport::{Handler, Mock, Next, Recorder, Response};
+use dimorph::{AsyncClient, Body, ErrorKind, Request, StatusCode, Timeout};
+use futures_core::Stream;
+use sync_tests::peers::Folder;
+
+/// A stream that never gives anything.
+struct Never;
+
+impl Stream for Never {
+    type Item = std::io::Result<Vec<u8>>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Pending
+    }
+}
+
+/// A blocking reader cannot be interrupted, so this holds for streams alone.
+#[tokio::test]
+async fn a_request_body_that_a_layer_reads_is_read_within_the_total_timeout() {
+    let folder = Folder::new();
+    let recorder = Recorder::new(folder.path().join("never.har"));
+    let client = AsyncClient::builder()
+        .transport(recorder.over(Mock::new(|_: &Request| 200)))
+        .build()
+        .unwrap();
+    let begun = Instant::now();
+    let sent = client
+        .post("http://h.test/")
+        .body(Body::from_stream(Never))
+        .timeout(Timeout::none().total(Duration::from_millis(300)))
+        .send();
+    assert_eq!(sent.await.unwrap_err().kind(), ErrorKind::TotalTimeout);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
 
 #[tokio::test]
 async fn what_stands_around_connecting_is_within_the_timeouts() {

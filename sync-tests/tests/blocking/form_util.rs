@@ -151,11 +151,6 @@ pub(crate) fn forwarding(client: dimorph::Client) -> impl Transport {
     Forwarding(client)
 }
 
-/// A body that never comes; here none, since a reader cannot be interrupted.
-pub(crate) fn stalling_body() -> Body {
-    Body::empty()
-}
-
 /// The same, counting how often it is closed.
 pub(crate) struct Closing<F>(pub(crate) F, pub(crate) Arc<AtomicUsize>);
 

@@ -237,26 +237,6 @@ async fn a_total_timeout_of_zero_asks_no_transport() {
 
 #[dual]
 #[form_test]
-async fn a_request_body_that_a_layer_reads_is_read_within_the_total_timeout() {
-    if !form_util::IS_ASYNC {
-        // A reader cannot be interrupted.
-        return;
-    }
-    let folder = sync_tests::peers::Folder::new();
-    let recorder = transport::Recorder::new(folder.path().join("never.har"));
-    let client = over(recorder.over(Mock::new(|_: &Request| 200)));
-    let request = client
-        .post("http://h.test/")
-        .body(form_util::stalling_body())
-        .timeout(Timeout::none().total(ms(300)));
-    let begun = Instant::now();
-    let error = request.send().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TotalTimeout);
-    assert!(begun.elapsed() < FAR / 2);
-}
-
-#[dual]
-#[form_test]
 async fn errors_of_a_layer_name_the_request() {
     // More codings than are taken.
     let coded = Mock::new(|_: &Request| {

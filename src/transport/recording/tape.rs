@@ -68,6 +68,8 @@ struct Line {
     /// In which order exchanges began.
     ticket: u64,
     text: Box<str>,
+    /// Whether the file had it once.
+    written: bool,
 }
 
 impl Tape {
@@ -182,7 +184,12 @@ impl Tape {
         state.unsaved += text.len();
         state.dirty = true;
         let at = state.lines.partition_point(|line| line.ticket < ticket);
-        state.lines.insert(at, Line { ticket, text });
+        let line = Line {
+            ticket,
+            text,
+            written: false,
+        };
+        state.lines.insert(at, line);
         if state.saved <= SMALL || state.unsaved >= state.saved / GROWTH {
             self.write(&mut state)?;
         }
@@ -212,6 +219,9 @@ impl Tape {
         }
         let text = state.text();
         file::replace(&self.path, &text)?;
+        for line in &mut state.lines {
+            line.written = true;
+        }
         state.seen = Seen::At(file::stamp(&self.path));
         state.saved = text.len();
         state.unsaved = 0;
@@ -288,7 +298,9 @@ impl State {
     /// Keeps what others wrote since the file was read or written here.
     fn take_up(&mut self, parsed: file::Parsed) {
         let mut known: HashMap<&str, usize> = HashMap::new();
-        let lines = self.lines.iter().map(|line| &line.text);
+        // What was not written yet cannot be there: an entry that says the same is another's.
+        let written = self.lines.iter().filter(|line| line.written);
+        let lines = written.map(|line| &line.text);
         for text in lines.chain(&self.dropped) {
             *known.entry(text).or_default() += 1;
         }
@@ -368,6 +380,20 @@ mod tests {
                 "entry 2: POST http://h.test/2"
             ]
         );
+    }
+
+    #[test]
+    fn entries_of_two_tapes_that_say_the_same_are_both_kept() {
+        let path = std::env::temp_dir().join(format!("dimorph-twins-{}.har", std::process::id()));
+        let tapes = [(); 2].map(|()| Tape::open(path.clone()).unwrap().0);
+        for count in 1..4 {
+            for tape in &tapes {
+                tape.add(tape.begin(), &exchange("/"), &TIMING).unwrap();
+            }
+            let parsed = file::load(&path).unwrap().unwrap();
+            assert_eq!(parsed.entries.len(), 2 * count);
+        }
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -25,6 +25,7 @@ pages! {
     timeouts: "src/timeouts.md",
     pool: "src/pool.md",
     tls: "src/tls.md",
+    http2: "src/http2.md",
     errors: "src/errors.md",
     security: "src/security.md",
     coming_from_httpx: "src/coming-from-httpx.md",

@@ -15,12 +15,18 @@ use crate::error::Result;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::events::Listener;
 use crate::headers::DefaultHeaders;
+#[cfg(feature = "http2")]
+use crate::http2_options::Http2Options;
 use crate::location::BaseUrl;
 use crate::params::Params;
 use crate::proto::h1::H1Limits;
 use crate::redirect::Policy;
 use crate::request::Request;
 use crate::routes::Routes;
+
+mod versions;
+
+pub(crate) use versions::{Asked, HAS_HTTP2};
 
 /// A hook given to `on_request`.
 pub(crate) type OnRequest = dyn Fn(&mut Request) -> Result<()> + Send + Sync;
@@ -45,7 +51,16 @@ pub(crate) struct ClientConfig {
     pub(crate) default_encoding: Option<Box<str>>,
     pub(crate) dial: DialOptions,
     pub(crate) retries: u32,
+    pub(crate) retries_unprocessed: bool,
+    /// HTTP/1.1 may be spoken.
+    pub(crate) http1: bool,
+    /// HTTP/2 may be spoken.
+    pub(crate) http2: bool,
+    /// All servers speak HTTP/2, those of `http` URLs too.
+    pub(crate) prior_knowledge: bool,
     pub(crate) h1: H1Limits,
+    #[cfg(feature = "http2")]
+    pub(crate) h2: Http2Options,
     /// `None`: all that are compiled in.
     pub(crate) codings: Option<Codings>,
     pub(crate) refuses_trailing_data: bool,
@@ -83,7 +98,13 @@ impl ClientConfig {
             default_encoding: None,
             dial: DialOptions::default(),
             retries: 0,
+            retries_unprocessed: true,
+            http1: true,
+            http2: HAS_HTTP2,
+            prior_knowledge: false,
             h1: H1Limits::default(),
+            #[cfg(feature = "http2")]
+            h2: Http2Options::default(),
             codings: None,
             refuses_trailing_data: false,
             keeps_cookies: true,
@@ -133,12 +154,12 @@ impl ClientConfig {
         self.routes.check_env()
     }
 
-    /// The TLS configuration, parsed at first need.
+    /// Parses the TLS configuration that requests would parse at first need.
     #[cfg(feature = "rustls")]
-    pub(crate) fn tls_config(&self) -> Result<Arc<rustls::ClientConfig>> {
-        self.tls
-            .config(&|name| std::env::var_os(name))
-            .map_err(bad_tls)
+    pub(crate) fn check_tls(&self) -> Result<()> {
+        let wanted = self.protocol_for(true, false, Asked::Anything)?;
+        let parsed = self.tls.config(&|name| std::env::var_os(name), wanted);
+        parsed.map(|_| ()).map_err(bad_tls)
     }
 }
 

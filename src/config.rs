@@ -214,15 +214,17 @@ pub struct PoolLimits {
     soft_limit: Option<usize>,
     hard_limit: Option<usize>,
     keepalive_expiry: Option<Duration>,
+    http2_connections: usize,
 }
 
 impl PoolLimits {
-    /// Makes the defaults: 10 idle connections kept, 100 open, idle ones kept for 5 seconds.
+    /// Makes the defaults: 10 idle connections kept, 100 open, idle ones kept for 5 seconds, one HTTP/2 connection to each origin.
     pub fn new() -> Self {
         PoolLimits {
             soft_limit: Some(10),
             hard_limit: Some(100),
             keepalive_expiry: Some(Duration::from_secs(5)),
+            http2_connections: 1,
         }
     }
 
@@ -247,6 +249,16 @@ impl PoolLimits {
         self
     }
 
+    /// Limits the HTTP/2 connections to one origin by one way; 0 counts as 1, the default (RFC 9113 section 9.1).
+    ///
+    /// Requests share a connection by its streams, as many as the server allows at once (`SETTINGS_MAX_CONCURRENT_STREAMS`). Further
+    /// ones open another connection if this limit lets them, else they wait for a stream. `hard_limit` counts connections, not streams.
+    #[must_use]
+    pub fn http2_connections(mut self, limit: usize) -> Self {
+        self.http2_connections = limit.max(1);
+        self
+    }
+
     /// Returns the number of idle connections kept.
     pub fn soft(&self) -> Option<usize> {
         self.soft_limit
@@ -261,6 +273,11 @@ impl PoolLimits {
     pub fn expiry(&self) -> Option<Duration> {
         self.keepalive_expiry
     }
+
+    /// Returns the number of HTTP/2 connections to one origin.
+    pub fn http2(&self) -> usize {
+        self.http2_connections
+    }
 }
 
 impl Default for PoolLimits {
@@ -270,12 +287,13 @@ impl Default for PoolLimits {
 }
 
 impl From<Option<PoolLimits>> for PoolLimits {
-    /// `None`: as many connections as there are requests, all kept, for as long as the server does.
+    /// `None`: as many connections as there are requests, all kept, for as long as the server does. HTTP/2 still makes do with one to each origin.
     fn from(limits: Option<PoolLimits>) -> Self {
         let unlimited = PoolLimits {
             soft_limit: None,
             hard_limit: None,
             keepalive_expiry: None,
+            http2_connections: 1,
         };
         limits.unwrap_or(unlimited)
     }
@@ -310,11 +328,11 @@ pub struct PoolStats {
     pub active: usize,
     /// Connections that wait for their next request.
     pub idle: usize,
-    /// Requests that wait for a connection.
+    /// Requests that wait for a connection, or for a stream of one.
     pub waiting: usize,
     /// Connections opened since the client was made.
     pub opened: u64,
-    /// Requests that found an idle connection since the client was made.
+    /// Requests that found a connection, or got a stream of one, since the client was made.
     pub reused: u64,
 }
 
@@ -351,5 +369,6 @@ mod tests {
         assert_eq!(take(None), Timeout::none());
         assert_eq!(take(Duration::from_secs(5)), Timeout::default());
         assert_eq!(PoolLimits::new().soft_limit(None).soft(), None);
+        assert_eq!(PoolLimits::new().http2_connections(0).http2(), 1);
     }
 }

@@ -158,6 +158,7 @@ struct Inner {
     url: Option<Url>,
     request: Option<Request>,
     status: Option<StatusCode>,
+    unprocessed: bool,
     source: Option<BoxError>,
 }
 
@@ -171,6 +172,7 @@ impl Error {
                 url: None,
                 request: None,
                 status: None,
+                unprocessed: false,
                 source: None,
             }),
         }
@@ -229,6 +231,13 @@ impl Error {
 
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.inner.status = Some(status);
+        self
+    }
+
+    /// Notes that no server did anything for the request.
+    #[cfg(feature = "http2")]
+    pub(crate) fn unprocessed(mut self) -> Self {
+        self.inner.unprocessed = true;
         self
     }
 
@@ -320,6 +329,13 @@ impl Error {
             self.kind(),
             LocalProtocolError | RemoteProtocolError | LimitExceeded
         )
+    }
+
+    /// Tells whether the server said that it did nothing for this request, so that any method may be sent again: by REFUSED_STREAM
+    /// or GOAWAY of HTTP/2 (RFC 9113 section 8.7). The client has then tried again already, unless
+    /// [`retry_unprocessed`](crate::blocking::ClientBuilder::retry_unprocessed) is off or the body cannot be sent twice.
+    pub fn is_unprocessed(&self) -> bool {
+        self.inner.unprocessed
     }
 
     /// Tells whether a proxy refused or failed.

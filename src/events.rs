@@ -73,7 +73,7 @@ impl fmt::Debug for Event<'_> {
 pub enum EventKind<'a> {
     /// A request begins: one for each redirect and each step of an authentication.
     RequestStarted,
-    /// The pool gave an idle connection, or room for a new one.
+    /// The pool gave an idle connection, a stream of one that is in use, or room for a new one.
     #[non_exhaustive]
     ConnectionAcquired {
         /// It was open already.
@@ -133,7 +133,7 @@ pub enum EventKind<'a> {
         /// Its headers: the `link`s of 103 Early Hints (RFC 8297).
         headers: &'a HeaderMap,
     },
-    /// A request that failed on a kept connection is sent once more on a new one.
+    /// A request is sent once more: it failed on a kept connection, or the server said that it did nothing for it.
     Retried,
     /// The body of the response was received to its end.
     #[non_exhaustive]

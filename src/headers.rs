@@ -211,6 +211,23 @@ impl RequestHeaders {
         map
     }
 
+    /// The merged map without the fields of these names, as a map of its own.
+    #[cfg(feature = "http2")]
+    pub(crate) fn merged_without(&self, dropped: &dyn Fn(&HeaderName) -> bool) -> HeaderMap {
+        let all = match (&self.defaults, self.merged.get()) {
+            (Some(defaults), None) => &self.merge(defaults),
+            _ => self.map(),
+        };
+        // Room for the framing field.
+        let mut map = HeaderMap::with_capacity(all.len() + 1);
+        for (name, value) in all {
+            if !dropped(name) {
+                map.append(name, value.clone());
+            }
+        }
+        map
+    }
+
     /// Tells whether the request asks for its connection to be closed.
     pub(crate) fn says_close(&self) -> bool {
         self.contains(&CONNECTION)

@@ -6,10 +6,12 @@
 //!                              auth flow ─────────────┤ each request of it
 //!                              redirects ─────────────┤ each hop: hooks, cookies, the way by URL pattern
 //!                                                     │ one exchange
-//!              pool ─ dial (name, TCP, proxy, TLS) ─ connection ─ HTTP/1.1, or a transport
+//!              pool ─ dial (name, TCP, proxy, TLS) ─ connection ─ HTTP/1.1, or a stream of HTTP/2; or a transport
 //!                                                     │
 //!          decode ─ text, lines, JSON ─ Response ─────┘
 //! ```
+//!
+//! The blocking form has no runtime over HTTP/2 either: threads that wait on a connection drive it, one of them reading for all.
 //!
 //! [`blocking`] and `asynchronous` hold the same names, spelled the same: only `.await` differs.
 
@@ -43,6 +45,8 @@ mod error;
 mod events;
 mod headers;
 mod history;
+#[cfg(feature = "http2")]
+mod http2_options;
 #[cfg(feature = "json")]
 mod json;
 mod lines;
@@ -64,6 +68,8 @@ mod routes;
 mod shapes;
 #[cfg(feature = "tracing")]
 mod spans;
+#[cfg(feature = "http2")]
+mod stream_id;
 mod text;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -97,6 +103,8 @@ pub use request::Request;
 pub use shapes::{Chunks, Lines, Shape, Text};
 #[cfg(feature = "rustls")]
 pub use tls::{Certificate, CertificateRevocationList, ClientCert, TlsVersion, Verify};
+#[cfg(feature = "http2")]
+pub use stream_id::StreamId;
 pub use tls_info::TlsInfo;
 pub use url::{self, Url};
 

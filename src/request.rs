@@ -179,7 +179,11 @@ impl Request {
         self.inner.version
     }
 
-    /// Returns the HTTP version to ask for, to change.
+    /// Returns the HTTP version to ask for, to change. `HTTP_11`, every request's own, stands for what client and server agree on.
+    ///
+    /// `HTTP_2` demands HTTP/2: of an `https` server in the handshake, and without asking where the URL is `http`, as with prior
+    /// knowledge. `HTTP_10` is sent over HTTP/1.1 connections. Where the client or the proxy on the way does not allow it,
+    /// sending is a `LocalProtocolError`; so are other versions.
     pub fn version_mut(&mut self) -> &mut Version {
         &mut self.inner.version
     }

@@ -8,6 +8,7 @@ use crate::env::EnvProxies;
 use crate::error::{Error, Phase, Result};
 use crate::location::{Location, Origin};
 use crate::mounts::{Mounts, Pattern};
+use crate::pool_state::{Destination, Protocol};
 use crate::proxy::{Proxy, ProxyKind};
 
 /// Where a URL pattern leads.
@@ -202,13 +203,17 @@ impl<'a> Way<'a> {
     }
 
     /// The pool's key. Connections to a forwarding proxy are shared between origins (S20).
-    pub(crate) fn destination(&self) -> crate::pool_state::Destination<'a> {
+    pub(crate) fn destination(&self, protocol: Protocol) -> Destination<'a> {
         let (origin, way) = match self.via {
             None => (self.origin, 0),
             Some(via) if via.tunnels => (self.origin, 1 + via.number as u32),
             Some(via) => (via.proxy.origin(), FORWARDS | (1 + via.number as u32)),
         };
-        crate::pool_state::Destination { origin, way }
+        Destination {
+            origin,
+            way,
+            protocol,
+        }
     }
 }
 

@@ -28,6 +28,12 @@ mod auth_flows;
 #[path = "asynchronous/given_up.rs"]
 mod given_up;
 
+#[path = "asynchronous/http2_given_up.rs"]
+mod http2_given_up;
+
+#[path = "asynchronous/http2_workers.rs"]
+mod http2_workers;
+
 #[path = "asynchronous/layers.rs"]
 mod layers;
 

@@ -1,10 +1,12 @@
 //! What the server answers: httpbin's addresses as far as the book asks for them, the same for every host.
 
+use std::io;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
+use sync_tests::h2_peer::{Answer, Frame, Link};
 use sync_tests::{Proxy, Received, Reply};
 
 /// Where the snippet's process learns what the proxies were asked.
@@ -47,6 +49,27 @@ pub(crate) fn answer(request: &Received, proxies: &[Proxy]) -> Reply {
         ["orders"] => json_reply(&json!({ "id": 7 })),
         _ => Reply::ok("Hello, world!").header("content-type", "text/html; charset=utf-8"),
     }
+}
+
+/// What the server of HTTP/2 does with a connection: it greets, has a page with a hint and a log with a trailer, and sends back
+/// whatever it is sent elsewhere.
+pub(crate) fn serve_http2(link: &mut Link<'_>) -> io::Result<()> {
+    link.open(&[])?;
+    while let Some(stream) = link.whole()? {
+        let asked = link.asked(stream);
+        let answer = match asked.path() {
+            "/" => Answer::ok("Hello, world!"),
+            "/log" => Answer::ok("one\ntwo\nthree").trailer("x-lines", "3"),
+            "/page" => {
+                let hint = [(":status", "103"), ("link", "</style.css>; rel=preload")];
+                link.send(Frame::headers(stream, hint))?;
+                Answer::ok("a page")
+            }
+            _ => Answer::carry(&asked),
+        };
+        link.answer(stream, answer)?;
+    }
+    Ok(())
 }
 
 fn allowed(yes: bool) -> Reply {

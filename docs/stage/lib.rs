@@ -47,6 +47,8 @@ pub struct Stage {
     pub guarded_proxy: SocketAddr,
     /// A SOCKS5 proxy.
     pub socks: SocketAddr,
+    /// The server of `http2.example.com`: HTTP/2 for http, what ALPN chooses for https.
+    pub http2: SocketAddr,
 }
 
 impl Stage {
@@ -58,6 +60,7 @@ impl Stage {
             proxy: next(),
             guarded_proxy: next(),
             socks: next(),
+            http2: next(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{env, fs, process};
 use sync_tests::authority::Authority;
 use sync_tests::digest_server::Challenge;
 use sync_tests::server::Tls;
-use sync_tests::{DigestServer, Proxy, Server, Socks};
+use sync_tests::{DigestServer, H2Peer, Proxy, Server, Socks};
 
 use crate::bin;
 
@@ -34,6 +34,7 @@ pub(crate) struct Set {
     server: Server,
     proxies: Arc<OnceLock<[Proxy; 2]>>,
     socks: Socks,
+    http2: H2Peer,
     _digest: DigestServer,
 }
 
@@ -52,10 +53,14 @@ impl Set {
             .challenge(Challenge::new("SHA-256"))
             .challenge(Challenge::new("MD5"))
             .start();
+        let mut speaking = leaf.server();
+        Arc::make_mut(&mut speaking).alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let http2 = H2Peer::over(Tls::Sniff(speaking), bin::serve_http2);
         let proxy = || {
             Proxy::builder()
                 .tls(tls.clone())
                 .route("digest.example.com", digest.address())
+                .route("http2.example.com", http2.address())
                 .route_all(server.address())
         };
         let both = [
@@ -90,6 +95,7 @@ impl Set {
             server,
             proxies,
             socks,
+            http2,
             _digest: digest,
         }
     }
@@ -102,11 +108,12 @@ impl Set {
     pub(crate) fn addresses(&self) -> String {
         let [open, guarded] = self.proxies();
         format!(
-            "{} {} {} {}",
+            "{} {} {} {} {}",
             self.server.address(),
             open.address(),
             guarded.address(),
-            self.socks.address()
+            self.socks.address(),
+            self.http2.address()
         )
     }
 

@@ -1,7 +1,6 @@
 //! What runs around the step that connects, in the async form.
 
-use super::core::connection::Connection;
-use super::core::dial::{Limits, dial};
+use super::core::dial::{Dialed, Limits, dial};
 use super::core::send::Trip;
 use super::{BoxFuture, Client, ClientBuilder, rt};
 use crate::dial::not_connected;
@@ -28,7 +27,7 @@ impl ClientBuilder {
 
 impl Client {
     /// Opens a connection.
-    pub(crate) async fn dial(&self, trip: &Trip<'_>) -> Result<Box<Connection>> {
+    pub(crate) async fn dial(&self, trip: &Trip<'_>) -> Result<Dialed> {
         let around = self.around_connect();
         if around.is_empty() {
             return dial(self.config(), trip).await;

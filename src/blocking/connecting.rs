@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use super::core::connection::Connection;
-use super::core::dial::{Limits, dial};
+use super::core::dial::{Dialed, Limits, dial};
 use super::core::send::Trip;
 use super::{Client, ClientBuilder};
 use crate::dial::not_connected;
@@ -27,7 +26,7 @@ impl ClientBuilder {
 
 impl Client {
     /// Opens a connection.
-    pub(crate) fn dial(&self, trip: &Trip<'_>) -> Result<Box<Connection>> {
+    pub(crate) fn dial(&self, trip: &Trip<'_>) -> Result<Dialed> {
         let around = self.around_connect();
         if around.is_empty() {
             return dial(self.config(), trip);

@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 
 use super::app::AppSource;
+use super::http2::StreamBody;
 use super::watch::Watch;
 use super::wire_body::WireBody;
 use super::{dual, rt};
@@ -29,6 +30,8 @@ enum Source {
     /// All here.
     Whole(Bytes),
     Wire(Box<WireBody>),
+    /// On a stream of HTTP/2.
+    Http2(Box<StreamBody>),
     /// A transport's own reader or stream.
     Reader(Box<rt::BodyReader>),
     Stream(StreamSource),
@@ -102,6 +105,17 @@ impl Incoming {
         body
     }
 
+    pub(crate) fn on_stream(
+        body: Box<StreamBody>,
+        started: Instant,
+        total: Option<Instant>,
+        watch: Option<Box<Watch>>,
+    ) -> Self {
+        let mut body = Incoming::new(Source::Http2(body), started, total);
+        body.watch = watch;
+        body
+    }
+
     /// Lets listeners hear of a transport's body, and `total` end it.
     pub(crate) fn watch(
         &mut self,
@@ -153,8 +167,10 @@ impl Incoming {
     /// Ends by then, if not before.
     pub(crate) fn limit(&mut self, until: Option<Instant>) {
         self.total = self.total.into_iter().chain(until).min();
-        if let Source::Wire(wire) = &mut self.source {
-            wire.limit(until);
+        match &mut self.source {
+            Source::Wire(wire) => wire.limit(until),
+            Source::Http2(stream) => stream.limit(until),
+            _ => {}
         }
     }
 
@@ -266,6 +282,7 @@ impl Incoming {
         let source = match &self.source {
             Source::Whole(bytes) => Some(bytes.len() as u64),
             Source::Wire(wire) => wire.remaining(),
+            Source::Http2(stream) => stream.remaining(),
             Source::App(app) => app.remaining(),
             Source::Ended => Some(0),
             Source::Reader(_) | Source::Stream(_) | Source::Script(_) => None,
@@ -300,6 +317,9 @@ impl Incoming {
     fn end(&mut self) {
         if let Source::Wire(wire) = &mut self.source {
             self.trailers = wire.trailers();
+        }
+        if let Source::Http2(stream) = &mut self.source {
+            self.trailers = stream.trailers();
         }
         if let Source::App(app) = &mut self.source {
             self.trailers = app.trailers();
@@ -353,6 +373,7 @@ impl Incoming {
                 Source::Ended => return Ok(None),
                 Source::Whole(bytes) => Some(std::mem::take(bytes)).filter(|all| !all.is_empty()),
                 Source::Wire(wire) => wire.piece().await?,
+                Source::Http2(stream) => stream.piece().await?,
                 Source::Reader(reader) => {
                     let piece = reader.next(total).await?;
                     (!piece.is_empty()).then(|| Bytes::copy_from_slice(piece))

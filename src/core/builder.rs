@@ -12,7 +12,7 @@ use super::Transport;
 use super::client::{Client, Plugs};
 use super::response::Response;
 use crate::auth::{BearerAuth, IntoAuth};
-use crate::client_config::ClientConfig;
+use crate::client_config::{ClientConfig, HAS_HTTP2};
 use crate::config::{PoolLimits, Timeout};
 #[cfg(feature = "cookies")]
 use crate::cookies::Cookies;
@@ -329,6 +329,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether a request that the server says it has not processed is sent again, whatever its method: after REFUSED_STREAM once, after a
+    /// GOAWAY at most ten times (RFC 9113 section 8.7). Default: `true`. HTTP/1.1 has no such word.
+    pub fn retry_unprocessed(mut self, yes: bool) -> Self {
+        self.config.retries_unprocessed = yes;
+        self
+    }
+
     /// Asks for and takes off these content codings alone, of `gzip`, `deflate`, `br` and `zstd`; none: bodies stay as they come.
     /// Default: all that are compiled in.
     pub fn content_codings<I, N>(mut self, names: I) -> Self
@@ -351,6 +358,32 @@ impl ClientBuilder {
     /// seen, or ignores what follows. Default: it is ignored, as in browsers.
     pub fn refuse_trailing_data(mut self, refuse: bool) -> Self {
         self.config.refuses_trailing_data = refuse;
+        self
+    }
+
+    /// Speaks HTTP/1.1 or not (HTTPX's `http1=`). Default: it does.
+    ///
+    /// Without it, servers of `https` URLs must choose HTTP/2 in the handshake (ALPN), else a `ConnectError` tells; those of
+    /// `http` URLs are spoken to in HTTP/2 unasked, as in HTTPX. A request that needs HTTP/1.1 is a `LocalProtocolError`: CONNECT,
+    /// an upgrade, version 1.0. Proxies are spoken to in HTTP/1.1 all the same, also where they forward requests.
+    ///
+    /// `http1(false)` with `http2(false)`, or without the feature `http2`, is an error of [`build`](ClientBuilder::build).
+    pub fn http1(mut self, on: bool) -> Self {
+        self.config.http1 = on;
+        self
+    }
+
+    /// Speaks HTTP/2 or not with servers that choose it in the TLS handshake (ALPN, RFC 9113 section 3.2; HTTPX's `http2=`).
+    /// Default: it does where the feature `http2` is on, unlike HTTPX. `http` URLs are fetched in HTTP/1.1.
+    ///
+    /// `true` without the feature is an error of [`build`](ClientBuilder::build).
+    pub fn http2(mut self, on: bool) -> Self {
+        if on && !HAS_HTTP2 {
+            self.fail(Error::builder(
+                "http2(true): dimorph was built without HTTP/2; switch on its feature `http2`",
+            ));
+        }
+        self.config.http2 = on;
         self
     }
 
@@ -536,11 +569,12 @@ impl ClientBuilder {
     /// Makes the client.
     ///
     /// # Errors
-    /// The first thing that was bad: a URL, a header, a certificate file.
+    /// The first thing that was bad: a URL, a header, an option out of its range, a certificate file.
     pub fn build(mut self) -> Result<Client> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        self.config.check_versions()?;
         if let Some(name) = padded_value(&self.headers) {
             return Err(Error::builder(format!(
                 "the value of the header `{name}` begins or ends with white space"
@@ -569,7 +603,7 @@ impl ClientBuilder {
             self.tls.trust_env = self.trust_env;
             self.config.tls = self.tls.prepare().map_err(crate::client_config::bad_tls)?;
             if self.trust_env && crate::env::has_tls_files(&|name| std::env::var_os(name)) {
-                self.config.tls_config()?;
+                self.config.check_tls()?;
             }
         }
         Ok(Client::from_config(self.config, self.plugs))
@@ -578,6 +612,81 @@ impl ClientBuilder {
     /// Keeps the first error.
     fn fail(&mut self, error: Error) {
         self.error.get_or_insert(error);
+    }
+}
+
+/// HTTP/2 (RFC 9113).
+#[cfg(feature = "http2")]
+impl ClientBuilder {
+    /// Takes it as known that every server speaks HTTP/2 (RFC 9113 section 3.3; HTTPX's `http1=False, http2=True`).
+    ///
+    /// Connections for `http` URLs speak it from their first byte, through tunnels of proxies too; for `https` URLs it alone is offered.
+    /// A request that needs HTTP/1.1 is a `LocalProtocolError`: CONNECT, an upgrade, version 1.0. A proxy that forwards
+    /// requests, instead of being asked for a tunnel, is spoken to in HTTP/1.1.
+    pub fn http2_prior_knowledge(mut self) -> Self {
+        self.config.prior_knowledge = true;
+        self
+    }
+
+    /// Sets how many bytes a server may send on one stream before some of them are read (SETTINGS_INITIAL_WINDOW_SIZE,
+    /// RFC 9113 section 6.9). From 1 to 2,147,483,647. Default: 2 MiB.
+    ///
+    /// It bounds what a body that nobody reads holds in memory.
+    pub fn http2_initial_stream_window_size(mut self, bytes: u32) -> Self {
+        self.config.h2.stream_window = bytes;
+        self
+    }
+
+    /// Sets how many bytes a server may send on all streams of a connection together before some of them are read
+    /// (RFC 9113 section 6.9.1). From 1 to 2,147,483,647. Default: 5 MiB.
+    ///
+    /// It bounds what the bodies of one connection that nobody reads hold in memory.
+    pub fn http2_initial_connection_window_size(mut self, bytes: u32) -> Self {
+        self.config.h2.connection_window = bytes;
+        self
+    }
+
+    /// Lets the windows of stream and connection grow to what the connection can carry, as PINGs between the data measure it.
+    /// They begin at the sizes set, and 16 MiB are the most. Default: off.
+    pub fn http2_adaptive_window(mut self, on: bool) -> Self {
+        self.config.h2.adaptive_window = on;
+        self
+    }
+
+    /// Sets the largest frame payload that a server may send, in bytes (SETTINGS_MAX_FRAME_SIZE, RFC 9113 section 6.5.2).
+    /// From 16,384 to 16,777,215. Default: 16 KiB.
+    pub fn http2_max_frame_size(mut self, bytes: u32) -> Self {
+        self.config.h2.max_frame_size = bytes;
+        self
+    }
+
+    /// Limits the headers of a response, and its trailers, in bytes, with 32 for each field besides its name and value
+    /// (SETTINGS_MAX_HEADER_LIST_SIZE, RFC 9113 section 6.5.2); `LimitExceeded` beyond it. Default: 256 KiB, as
+    /// [`max_head_bytes`](ClientBuilder::max_head_bytes), which is the limit of HTTP/1.1.
+    pub fn http2_max_header_list_size(mut self, bytes: u32) -> Self {
+        self.config.h2.max_header_list_size = bytes;
+        self
+    }
+
+    /// Sends a PING (RFC 9113 section 6.7) on a connection with open requests from which nothing was heard for so long; above zero.
+    /// `None`, the default: none is sent. Without an answer, the requests end with a `ReadTimeout`.
+    pub fn http2_keep_alive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.config.h2.keep_alive_interval = interval.into();
+        self
+    }
+
+    /// Sets how long the answer to a PING of [`http2_keep_alive_interval`](ClientBuilder::http2_keep_alive_interval) may take before
+    /// the connection is given up; above zero. Default: 20 seconds.
+    pub fn http2_keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.config.h2.keep_alive_timeout = timeout;
+        self
+    }
+
+    /// Sends the PINGs of [`http2_keep_alive_interval`](ClientBuilder::http2_keep_alive_interval) while no request is open too, or
+    /// not. Default: not. The blocking client does nothing while nobody waits: there an idle connection is looked at when it is used next.
+    pub fn http2_keep_alive_while_idle(mut self, on: bool) -> Self {
+        self.config.h2.keep_alive_while_idle = on;
+        self
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::connection::Connection;
+use super::http2::Http2;
 use super::layer::Layer;
 use super::send::Trip;
 use super::stream::Stream;
@@ -17,6 +18,7 @@ use crate::dial::{attempt_order, retry_delay};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::EventKind;
 use crate::location::Origin;
+use crate::pool_state::Protocol;
 use crate::proxy::ProxyKind;
 use crate::routes::Via;
 
@@ -56,9 +58,21 @@ impl Limits {
     }
 }
 
+/// A new connection, by what was agreed upon.
+pub(crate) enum Dialed {
+    /// It serves one request at a time: HTTP/1.1.
+    Own(Box<Connection>),
+    /// Requests share it: HTTP/2.
+    Shared(Http2),
+}
+
+fn speaks_http2(stream: &Stream, trip: &Trip<'_>) -> bool {
+    trip.protocol == Protocol::Http2 || stream.alpn_is_h2()
+}
+
 /// Connects, trying again as often as `retries` says where no connection could be made.
 #[dual]
-pub(crate) async fn dial(config: &ClientConfig, trip: &Trip<'_>) -> Result<Box<Connection>> {
+pub(crate) async fn dial(config: &ClientConfig, trip: &Trip<'_>) -> Result<Dialed> {
     let limit = trip.waits.timeout.connect_timeout();
     let total = trip.waits.total;
     let mut retry = 0;
@@ -75,7 +89,11 @@ pub(crate) async fn dial(config: &ClientConfig, trip: &Trip<'_>) -> Result<Box<C
             false => connect(config, trip, deadline).await,
         };
         let error = match connected {
-            Ok(stream) => return Ok(Connection::new(stream, config.h1)),
+            Ok(stream) if speaks_http2(&stream, trip) => {
+                let opened = Http2::open(stream, config, deadline).await;
+                return opened.map(Dialed::Shared);
+            }
+            Ok(stream) => return Ok(Dialed::Own(Connection::new(stream, config.h1))),
             Err(error) => error,
         };
         let now = Instant::now();
@@ -113,13 +131,14 @@ async fn connect(
     let origin = trip.way.origin;
     // A bad configuration is found before anything is opened.
     let prepared = match origin.secure && trip.way.forwards().is_none() {
-        true => Some(tls_stream::prepare(config).await?),
+        true => Some(tls_stream::prepare(config, trip.protocol).await?),
         false => None,
     };
     match trip.way.via {
         None => {
             let socket = open(config, origin, trip, wait).await?;
-            secure(Layer::Socket(socket), prepared, origin, &[], trip, wait).await
+            let socket = Layer::Socket(socket);
+            secure(socket, prepared, trip.protocol, origin, &[], trip, wait).await
         }
         Some(via) => through_proxy(config, via, prepared, trip, wait).await,
     }
@@ -130,6 +149,7 @@ async fn connect(
 async fn secure(
     mut io: Layer,
     prepared: Option<Prepared>,
+    protocol: Protocol,
     origin: Origin<'_>,
     received: &[u8],
     trip: &Trip<'_>,
@@ -139,7 +159,7 @@ async fn secure(
         return Ok(Stream::new(io, None));
     };
     let begun = Instant::now();
-    let tls = TlsSession::connect(&mut io, prepared, origin, received, wait).await?;
+    let tls = TlsSession::connect(&mut io, prepared, origin, received, wait, protocol).await?;
     trip.tell(|now| EventKind::TlsEstablished {
         server_name: origin.host_name(),
         took: now - begun,
@@ -161,7 +181,9 @@ async fn through_proxy(
         false => None,
     };
     let socket = open(config, near, trip, wait).await?;
-    let secured = secure(Layer::Socket(socket), for_proxy, near, &[], trip, wait).await;
+    let socket = Layer::Socket(socket);
+    // What is said to a proxy itself is HTTP/1.1.
+    let secured = secure(socket, for_proxy, Protocol::Http1, near, &[], trip, wait).await;
     let mut stream = secured.map_err(|error| of_proxy(error, near))?;
     if !via.tunnels {
         return Ok(stream);
@@ -186,8 +208,8 @@ async fn through_proxy(
         proxy: proxy.url(),
         took: now - begun,
     });
-    if prepared.is_none() && !beyond.is_empty() {
-        // A server does not speak before it is asked; what the proxy says in its name is no answer.
+    if prepared.is_none() && !beyond.is_empty() && trip.protocol != Protocol::Http2 {
+        // A server of HTTP/1.1 does not speak before it is asked; what the proxy says in its name is no answer.
         return Err(Error::new(
             ErrorKind::ProxyError,
             "the proxy sent something behind its answer to CONNECT",
@@ -195,7 +217,11 @@ async fn through_proxy(
         .in_phase(Phase::Proxy));
     }
     let layer = stream.into_layer();
-    secure(layer, prepared, origin, &beyond, trip, wait).await
+    let protocol = trip.protocol;
+    if prepared.is_none() {
+        return Ok(Stream::behind(beyond, layer));
+    }
+    secure(layer, prepared, protocol, origin, &beyond, trip, wait).await
 }
 
 /// Names the proxy: the error's own host will be the server's.

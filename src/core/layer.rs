@@ -1,7 +1,7 @@
 //! What a connection or a TLS session stands on: a socket, or a TLS session with a proxy over one.
 
 use std::io;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "rustls", feature = "http2"))]
 use std::io::IoSlice;
 use std::net::SocketAddr;
 
@@ -66,7 +66,7 @@ impl Layer {
     }
 
     /// Receives what the kernel has now, whatever a runtime's reactor believes.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", feature = "http2"))]
     pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Layer::Socket(socket) => socket.receive_now(buffer),
@@ -84,7 +84,7 @@ impl Layer {
     }
 
     /// Sends what goes out now of several pieces.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", feature = "http2"))]
     pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Layer::Socket(socket) => socket.try_write_vectored(pieces),

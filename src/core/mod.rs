@@ -12,6 +12,8 @@ pub(crate) mod connection;
 pub(crate) mod dial;
 pub(crate) mod handled;
 pub(crate) mod http11;
+#[cfg_attr(not(feature = "http2"), path = "no_http2.rs")]
+pub(crate) mod http2;
 pub(crate) mod iter;
 pub(crate) mod layer;
 pub(crate) mod pool;

@@ -8,6 +8,7 @@ use crate::client_config::ClientConfig;
 use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::location::Origin;
+use crate::pool_state::Protocol;
 use crate::tls_info::TlsInfo;
 
 #[derive(Debug)]
@@ -15,6 +16,11 @@ pub(crate) enum TlsSession {}
 
 impl TlsSession {
     pub(crate) fn try_send(&mut self, _io: &mut Layer, _bytes: &[u8]) -> io::Result<usize> {
+        match *self {}
+    }
+
+    #[cfg(feature = "http2")]
+    pub(crate) fn receive_now(&mut self, _io: &mut Layer, _buffer: &mut [u8]) -> io::Result<usize> {
         match *self {}
     }
 
@@ -38,6 +44,10 @@ impl TlsSession {
         match *self {}
     }
 
+    pub(crate) fn alpn_is_h2(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) fn info(&self) -> TlsInfo {
         match *self {}
     }
@@ -51,7 +61,7 @@ impl TlsSession {
 pub(crate) use std::convert::Infallible as Prepared;
 
 #[dual]
-pub(crate) async fn prepare(_config: &ClientConfig) -> Result<Prepared> {
+pub(crate) async fn prepare(_config: &ClientConfig, _protocol: Protocol) -> Result<Prepared> {
     Err(Error::new(
         ErrorKind::UnsupportedProtocol,
         "https needs TLS, and dimorph was built without it: switch on its feature `rustls`",
@@ -61,7 +71,7 @@ pub(crate) async fn prepare(_config: &ClientConfig) -> Result<Prepared> {
 
 #[dual]
 pub(crate) async fn prepare_for_proxy(config: &ClientConfig) -> Result<Prepared> {
-    prepare(config).await
+    prepare(config, Protocol::Http1).await
 }
 
 #[dual]
@@ -72,6 +82,7 @@ impl TlsSession {
         _origin: Origin<'_>,
         _received: &[u8],
         _wait: Wait,
+        _protocol: Protocol,
     ) -> Result<Box<TlsSession>> {
         match config {}
     }

@@ -1,36 +1,50 @@
 //! The pool: the rules of `pool_state.rs` under a lock that is never held across I/O.
 //!
-//! A [`Lease`] holds one slot. Dropping it, anywhere and in either form, frees the slot or passes it on to who
-//! waits; that is the whole story of cancellation.
+//! A [`Lease`] holds one slot, or one stream of a connection that is shared. Dropping it, anywhere and in either form, frees it or
+//! passes it on to who waits; that is the whole story of cancellation.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::connection::Connection;
+use super::http2::Http2;
 use super::{dual, rt};
 use crate::config::{PoolLimits, PoolStats};
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::pool_state::{Assignment, Destination, Effects, KeyId, PoolState, Ticket};
+use crate::pool_state::{
+    Assignment, Destination, Effects, Ended, KeyId, PoolState, SharedId, Ticket,
+};
 
-type State = PoolState<Box<Connection>, Arc<rt::Event>>;
-type PoolEffects = Effects<Box<Connection>, Arc<rt::Event>>;
+type State = PoolState<Box<Connection>, Http2, Arc<rt::Event>>;
+type PoolEffects = Effects<Box<Connection>, Http2, Arc<rt::Event>>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     state: Arc<Mutex<State>>,
 }
 
-/// A slot of the pool, with the connection in it where there is one.
+/// A slot of the pool with the connection in it, where there is one, or a stream.
 pub(crate) struct Lease {
     pool: Pool,
-    key: KeyId,
-    connection: Option<Box<Connection>>,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    /// A slot in which a connection is to be opened.
+    Slot(KeyId),
+    /// A connection of its own. `None`: it is closed, its slot not free yet.
+    Own(KeyId, Option<Box<Connection>>),
+    Stream(SharedId, Http2),
+    /// Given back already.
+    Nothing,
 }
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lease").field(&self.connection).finish()
+        f.debug_tuple("Lease").field(&self.held).finish()
     }
 }
 
@@ -83,25 +97,40 @@ impl Pool {
         result
     }
 
-    fn lease(&self, assignment: Assignment<Box<Connection>>) -> Result<Lease> {
-        let (key, connection) = match assignment {
-            Assignment::Reuse(key, connection) => (key, Some(connection)),
-            Assignment::Open(key) => (key, None),
+    fn lease(&self, assignment: Assignment<Box<Connection>, Http2>) -> Result<Lease> {
+        let held = match assignment {
+            Assignment::Reuse(key, connection) => Held::Own(key, Some(connection)),
+            Assignment::Share(id, connection) => Held::Stream(id, connection),
+            Assignment::Open(key) => Held::Slot(key),
             Assignment::Closed => return Err(closed()),
             Assignment::Wait(_) => unreachable!("a place in the queue is not a lease"),
         };
         Ok(Lease {
             pool: self.clone(),
-            key,
-            connection,
+            held,
         })
     }
 }
 
 #[dual]
 impl Pool {
-    /// Gets a slot for an origin, with an idle connection in it if there is a living one. Waits in turn where the pool is full.
+    /// Gets a stream, or a slot with an idle connection in it if there is a living one. Waits in turn where there is none to be had.
     pub(crate) async fn acquire(
+        &self,
+        to: &Destination<'_>,
+        now: Instant,
+        deadline: Option<Instant>,
+    ) -> Result<Lease> {
+        loop {
+            let mut lease = self.acquire_any(to, now, deadline).await?;
+            if lease.is_usable() {
+                return Ok(lease);
+            }
+            // The connection is retired: the next look finds another one, or a slot.
+        }
+    }
+
+    async fn acquire_any(
         &self,
         to: &Destination<'_>,
         now: Instant,
@@ -112,18 +141,16 @@ impl Pool {
             let waker = || event.insert(Arc::new(rt::Event::default())).clone();
             state.acquire(to, now, waker, effects)
         });
-        let mut lease = match (assignment, event) {
+        match (assignment, event) {
             (Assignment::Wait(ticket), Some(event)) => {
                 let place = Place { pool: self, ticket };
                 if !event.wait(deadline).await {
                     return Err(Error::timeout(ErrorKind::PoolTimeout, None).in_phase(Phase::Pool));
                 }
-                place.claim()?
+                place.claim()
             }
-            (assignment, _) => self.lease(assignment)?,
-        };
-        lease.drop_if_dead();
-        Ok(lease)
+            (assignment, _) => self.lease(assignment),
+        }
     }
 }
 
@@ -147,57 +174,124 @@ impl Drop for Place<'_> {
 }
 
 impl Lease {
-    /// The connection; `None`: one is to be opened.
+    /// The connection of its own; `None`: one is to be opened, or it is shared.
     pub(crate) fn connection(&mut self) -> Option<&mut Connection> {
-        self.connection.as_deref_mut()
+        match &mut self.held {
+            Held::Own(_, connection) => connection.as_deref_mut(),
+            _ => None,
+        }
     }
 
+    /// The connection of its stream.
+    pub(crate) fn shared(&self) -> Option<&Http2> {
+        match &self.held {
+            Held::Stream(_, connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// Puts a new connection into its slot.
     pub(crate) fn insert(&mut self, connection: Box<Connection>) -> &mut Connection {
-        self.connection.insert(connection)
+        if let Held::Slot(key) = self.held {
+            let now = Instant::now();
+            self.pool
+                .with(|state, effects| state.opened_own(key, now, effects));
+            self.held = Held::Own(key, None);
+        }
+        match &mut self.held {
+            Held::Own(_, place) => place.insert(connection),
+            _ => unreachable!("a connection is opened in a slot"),
+        }
+    }
+
+    pub(crate) fn remote_addr(&self) -> Option<SocketAddr> {
+        match &self.held {
+            Held::Own(_, connection) => connection.as_ref()?.remote_addr,
+            Held::Stream(_, connection) => connection.remote_addr(),
+            Held::Slot(_) | Held::Nothing => None,
+        }
+    }
+
+    /// Lets others share the new connection in its slot; it holds a stream from here on.
+    pub(crate) fn share(&mut self, connection: Http2) {
+        let Held::Slot(key) = self.held else {
+            return;
+        };
+        let now = Instant::now();
+        let (id, connection) = self
+            .pool
+            .with(|state, effects| state.opened_shared(key, connection, now, effects));
+        let pool = Arc::downgrade(&self.pool.state);
+        connection.tell_changes(Box::new(move || {
+            if let Some(state) = pool.upgrade() {
+                let now = Instant::now();
+                Pool { state }.with(|state, effects| state.refresh(id, now, effects));
+            }
+        }));
+        // What it said of itself before anybody listened.
+        let now = Instant::now();
+        self.pool
+            .with(|state, effects| state.refresh(id, now, effects));
+        self.held = Held::Stream(id, connection);
     }
 
     /// Drops a connection that turned out dead, to open another in its slot.
     pub(crate) fn discard(&mut self) {
-        self.connection = None;
-        self.pool.lock().reopened();
+        if let Held::Own(key, _) = self.held {
+            self.held = Held::Slot(key);
+            self.pool.lock().reopened(key);
+        }
     }
 
-    fn drop_if_dead(&mut self) {
-        if self
-            .connection
-            .as_mut()
-            .is_some_and(|connection| !connection.is_usable())
-        {
-            self.discard();
+    /// Makes it usable where it can be: an own connection that died leaves its slot to a new one. `false`: its stream can open no more.
+    fn is_usable(&mut self) -> bool {
+        match &mut self.held {
+            Held::Own(_, Some(connection)) => {
+                if !connection.is_usable() {
+                    self.discard();
+                }
+                true
+            }
+            Held::Stream(_, connection) => connection.is_usable(),
+            _ => true,
         }
     }
 
     /// Ends the lease of a connection that can serve another request.
     pub(crate) fn put_back(mut self) {
-        if let Some(mut connection) = self.connection.take() {
+        if let Held::Own(key, connection) = &mut self.held
+            && let Some(mut connection) = connection.take()
+        {
+            let key = *key;
             connection.rest();
-            self.release(Some(connection));
-            // The slot went with the connection.
-            self.key = RELEASED;
+            // The slot goes with the connection.
+            self.held = Held::Nothing;
+            self.release(key, Ended::Reusable(connection));
         }
     }
 
-    fn release(&mut self, connection: Option<Box<Connection>>) {
+    fn release(&self, key: KeyId, ended: Ended<Box<Connection>>) {
         let now = Instant::now();
         self.pool
-            .with(|state, effects| state.release(self.key, connection, now, effects));
+            .with(|state, effects| state.release(key, ended, now, effects));
     }
 }
 
-/// The key of a lease whose slot is given back already.
-const RELEASED: KeyId = KeyId::MAX;
-
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.key != RELEASED {
-            // Closed before its slot is free: the limit counts open connections.
-            self.connection = None;
-            self.release(None);
+        match std::mem::replace(&mut self.held, Held::Nothing) {
+            Held::Own(key, connection) => {
+                // Closed before its slot is free: the limit counts open connections.
+                drop(connection);
+                self.release(key, Ended::Closed);
+            }
+            Held::Slot(key) => self.release(key, Ended::NotOpened),
+            Held::Stream(id, _connection) => {
+                let now = Instant::now();
+                self.pool
+                    .with(|state, effects| state.release_stream(id, now, effects));
+            }
+            Held::Nothing => {}
         }
     }
 }

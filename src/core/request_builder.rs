@@ -289,7 +289,11 @@ impl RequestBuilder {
         })
     }
 
-    /// Asks for an HTTP version.
+    /// Asks for an HTTP version. Default: `HTTP_11`, which stands for what client and server agree on.
+    ///
+    /// `HTTP_2` demands HTTP/2: of an `https` server in the handshake, and without asking where the URL is `http`, as with prior
+    /// knowledge. `HTTP_10` is sent over HTTP/1.1 connections. Where the client or the proxy on the way does not allow it,
+    /// sending is a `LocalProtocolError`; so are other versions.
     pub fn version(self, version: Version) -> Self {
         self.change(|request| {
             *request.version_mut() = version;

@@ -7,10 +7,10 @@
 //!                │
 //!                └─ exchange ── hooks; a transport, or
 //!                     │
-//!                     ├─ pool.acquire     an idle connection, a slot for a new one, or a turn in the queue
+//!                     ├─ pool.acquire     an idle connection, a stream, a slot for a new one, or a turn in the queue
 //!                     ├─ dial             name, TCP, proxy, TLS
-//!                     ├─ connection.exchange   request out, head in
-//!                     └─ a reused connection that died before it answered: once more, on a fresh one
+//!                     ├─ exchange         request out, head in: over HTTP/1.1, or on a stream of HTTP/2
+//!                     └─ what died before it answered, where that is safe: once more
 //! ```
 
 use std::sync::Arc;
@@ -18,24 +18,27 @@ use std::time::Instant;
 
 use super::body::Incoming;
 use super::client::Client;
+use super::dial::Dialed;
 use super::dual;
+use super::http2::{Again, Failure, StreamBody};
 use super::http11::Waits;
 use super::pool::Lease;
 use super::response::Response;
 use super::upload::Upload;
 use super::watch::Watch;
 use super::wire_body::WireBody;
-use crate::client_config::ClientConfig;
+use crate::client_config::{Asked, ClientConfig};
 use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{EventKind, Trace};
 use crate::history::HistoryEntry;
-use crate::proto::h1::{BodyReader, ResponseHead};
+use crate::pool_state::Protocol;
+use crate::proto::h1::{BodyReader, RequestFraming, ResponseHead};
 use crate::redirect::{self, Attempt, Decision};
 use crate::request::Request;
 use crate::routes::{Target, Way};
 use http::header::{HeaderValue, LOCATION, PROXY_AUTHORIZATION};
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 use url::Url;
 
 /// What the requests of one `send` share.
@@ -58,6 +61,8 @@ pub(crate) struct Trip<'a> {
     pub(crate) way: Way<'a>,
     pub(crate) waits: &'a Waits,
     pub(crate) trace: Option<&'a Arc<Trace>>,
+    /// What the connection may speak.
+    pub(crate) protocol: Protocol,
     /// The client has proxies, on this way or another.
     pub(crate) has_proxies: bool,
     /// Field names go out in lower case.
@@ -161,11 +166,14 @@ impl Client {
         let sent = match self.transport_to(target) {
             Some(transport) => self.through(transport, request, call).await,
             None => match self.over_the_wire(&mut request, target, call).await {
-                Ok((lease, head, reader)) => respond(config, lease, head, reader, request, call)
-                    .and_then(|mut response| match response.adopt(config.clone()) {
-                        Ok(()) => Ok(response),
-                        Err(error) => Err(response.locate(error)),
-                    }),
+                Ok((head, answer)) => {
+                    respond(config, head, answer, request, call).and_then(|mut response| {
+                        match response.adopt(config.clone()) {
+                            Ok(()) => Ok(response),
+                            Err(error) => Err(response.locate(error)),
+                        }
+                    })
+                }
                 Err(error) => Err(error.with_request(request)),
             },
         };
@@ -209,7 +217,7 @@ impl Client {
         let sent = match self.transport_to(target) {
             Some(transport) => self.send_through(transport, request, &call).await,
             None => match self.over_the_wire(&mut request, target, &call).await {
-                Ok((lease, head, reader)) => respond(config, lease, head, reader, request, &call),
+                Ok((head, answer)) => respond(config, head, answer, request, &call),
                 Err(error) => Err(error.with_request(request)),
             },
         };
@@ -284,58 +292,125 @@ impl Client {
         request: &mut Request,
         target: Option<Target>,
         call: &Call,
-    ) -> Result<(Lease, ResponseHead, BodyReader)> {
+    ) -> Result<(ResponseHead, Answer)> {
         let waits = &call.waits;
         // A kept connection and a quick server may never make it wait.
         if waits.is_over() {
             return Err(waits.total_timeout().in_phase(Phase::Pool));
         }
-        let routes = &self.config().routes;
-        let framing = request.framing(request.version())?;
+        let config = self.config();
+        let routes = &config.routes;
+        let asked = Asked::by(
+            request.method(),
+            request.version(),
+            request.request_headers(),
+        )?;
+        let framing = request.framing(match asked {
+            // What is sent without a length is delimited by frames there, as by chunks here.
+            Asked::Http2 => Version::HTTP_11,
+            _ => request.version(),
+        })?;
         let mut upload = Upload::new(request.body_mut().take_for_sending()?);
         let request = &*request;
         let origin = request.location().origin();
-        let trip = Trip {
-            way: match target {
-                Some(Target::Proxy(number)) => Way::through(origin, routes.proxy(number), number),
-                _ => Way::direct(origin),
-            },
+        let way = match target {
+            Some(Target::Proxy(number)) => Way::through(origin, routes.proxy(number), number),
+            _ => Way::direct(origin),
+        };
+        let mut trip = Trip {
+            way,
             waits,
             trace: call.trace.as_ref(),
+            protocol: config.protocol_for(origin.secure, way.forwards().is_some(), asked)?,
             has_proxies: routes.has_proxies(),
-            lower_names: self.config().lower_names,
+            lower_names: config.lower_names,
             authorization: match target {
                 Some(Target::Proxy(_)) => request.request_headers().get(&PROXY_AUTHORIZATION),
                 _ => None,
             },
         };
-        let mut lease = self.acquire(&trip).await?;
+        let mut retries = 0;
+        loop {
+            let failure = match self.attempt(request, upload, framing, &trip).await {
+                Ok(answered) => return Ok(answered),
+                Err(failure) => failure,
+            };
+            let unprocessed = config.retries_unprocessed;
+            if !may_repeat(&failure, request, unprocessed, retries) || waits.is_over() {
+                return Err(failure.error);
+            }
+            if failure.again == Again::Http11 {
+                let http11 =
+                    config.protocol_for(origin.secure, false, Asked::Http1(NOT_OVER_HTTP2));
+                match http11 {
+                    Ok(protocol) => trip.protocol = protocol,
+                    Err(_) => return Err(failure.error),
+                }
+            }
+            retries += 1;
+            trip.tell(|_| EventKind::Retried);
+            upload = Upload::new(request.body().try_clone()?.take_for_sending()?);
+        }
+    }
+
+    /// Sends a request over what the pool gives for it, or over a new connection.
+    async fn attempt(
+        &self,
+        request: &Request,
+        mut upload: Upload,
+        framing: RequestFraming,
+        trip: &Trip<'_>,
+    ) -> Result<(ResponseHead, Answer), Failure> {
+        let mut lease = self.acquire(trip).await?;
         if let Some(connection) = lease.connection() {
             let error = match connection
-                .exchange(request, &mut upload, framing, &trip)
+                .exchange(request, &mut upload, framing, trip)
                 .await
             {
-                Ok((head, reader)) => return Ok((lease, head, reader)),
+                Ok((head, reader)) => return Ok((head, Answer::Own(lease, reader))),
                 Err(error) => error,
             };
-            if !may_repeat(&mut lease, request, &error) || waits.is_over() {
-                return Err(error);
+            if !may_reconnect(&mut lease, request, &error) || trip.waits.is_over() {
+                return Err(error.into());
             }
             trip.tell(|_| EventKind::Retried);
             lease.discard();
             upload = Upload::new(request.body().try_clone()?.take_for_sending()?);
         }
-        let connection = lease.insert(self.dial(&trip).await?);
-        let (head, reader) = connection
-            .exchange(request, &mut upload, framing, &trip)
-            .await?;
-        Ok((lease, head, reader))
+        let mut fresh = false;
+        if lease.shared().is_none() {
+            fresh = true;
+            match self.dial(trip).await? {
+                Dialed::Shared(connection) => lease.share(connection),
+                Dialed::Own(connection) => {
+                    let connection = lease.insert(connection);
+                    let (head, reader) = connection
+                        .exchange(request, &mut upload, framing, trip)
+                        .await?;
+                    return Ok((head, Answer::Own(lease, reader)));
+                }
+            }
+        }
+        let Some(connection) = lease.shared().cloned() else {
+            unreachable!("what is not the request's own is shared")
+        };
+        match connection
+            .exchange(lease, request, upload, framing, trip)
+            .await
+        {
+            Ok((head, body)) => Ok((head, Answer::Stream(body))),
+            // A connection that dies at its first request died for a reason.
+            Err(failure) if fresh && failure.again == Again::IfIdempotent => {
+                Err(failure.error.into())
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     async fn acquire(&self, trip: &Trip<'_>) -> Result<Lease> {
         let now = Instant::now();
         let waits = trip.waits;
-        let mut destination = trip.way.destination();
+        let mut destination = trip.way.destination(trip.protocol);
         if let Some(authorization) = trip.authorization
             && let Some(via) = trip.way.via
             && via.asks_with_headers()
@@ -357,13 +432,10 @@ impl Client {
             }
             _ => error,
         })?;
-        trip.tell(|then| {
-            let connection = lease.connection();
-            EventKind::ConnectionAcquired {
-                reused: connection.is_some(),
-                remote_addr: connection.and_then(|connection| connection.remote_addr),
-                took: then - now,
-            }
+        trip.tell(|then| EventKind::ConnectionAcquired {
+            reused: lease.connection().is_some() || lease.shared().is_some(),
+            remote_addr: lease.remote_addr(),
+            took: then - now,
         });
         Ok(lease)
     }
@@ -430,19 +502,26 @@ impl Client {
     }
 }
 
+/// What a response's body comes on.
+pub(crate) enum Answer {
+    Own(Lease, BodyReader),
+    Stream(Box<StreamBody>),
+}
+
 /// Makes the response of what came over the wire; its body is not decoded yet.
 #[inline]
 fn respond(
     config: &ClientConfig,
-    mut lease: Lease,
     head: ResponseHead,
-    reader: BodyReader,
+    answer: Answer,
     request: Request,
     call: &Call,
 ) -> Result<Response> {
-    let remote_addr = lease
-        .connection()
-        .and_then(|connection| connection.remote_addr);
+    let (mut lease, reader) = match answer {
+        Answer::Own(lease, reader) => (lease, reader),
+        Answer::Stream(body) => return Ok(respond_on_stream(config, head, body, request, call)),
+    };
+    let remote_addr = lease.remote_addr();
     let tls_info = match config.tls_info {
         true => lease.connection().and_then(|c| c.stream.tls_info()),
         false => None,
@@ -479,6 +558,36 @@ fn respond(
     Ok(response)
 }
 
+/// As [`respond`], for a stream of HTTP/2.
+fn respond_on_stream(
+    config: &ClientConfig,
+    head: ResponseHead,
+    mut body: Box<StreamBody>,
+    request: Request,
+    call: &Call,
+) -> Response {
+    let mut watch = Watch::new(&request, call.trace.as_ref());
+    let remote_addr = body.remote_addr();
+    let tls_info = body.tls_info().filter(|_| config.tls_info);
+    let id = body.stream_id();
+    let body = if body.is_over() {
+        Incoming::whole(bytes::Bytes::new(), call.started, watch)
+    } else {
+        if let Some(watch) = &mut watch {
+            watch.expect(body.remaining());
+        }
+        let total = body.begin_waiting();
+        Incoming::on_stream(body, call.started, total, watch)
+    };
+    let mut response = Response::from_wire(head, body, request);
+    response.set_remote_addr(remote_addr);
+    if let Some(info) = tls_info {
+        response.extensions_mut().insert(info);
+    }
+    response.extensions_mut().insert(id);
+    response
+}
+
 /// Tells the listeners that a request failed, and passes the error on.
 #[cold]
 fn failed(trace: Option<&Arc<Trace>>, error: Error) -> Error {
@@ -488,9 +597,27 @@ fn failed(trace: Option<&Arc<Trace>>, error: Error) -> Error {
     error
 }
 
+/// Why a request is sent over HTTP/1.1 that could have gone over HTTP/2 (RFC 9113 section 7, HTTP_1_1_REQUIRED).
+const NOT_OVER_HTTP2: &str = "the server's answer";
+/// How often a request is sent anew that no server has come to.
+const MOST_RETRIES: usize = 10;
+
+/// Tells whether a request that failed on a stream may be sent once more (RFC 9113 section 8.7).
+fn may_repeat(failure: &Failure, request: &Request, unprocessed: bool, retries: usize) -> bool {
+    request.body().is_replayable()
+        && match failure.again {
+            Again::No => false,
+            Again::Unsent => retries < MOST_RETRIES,
+            Again::Passed => unprocessed && retries < MOST_RETRIES,
+            Again::Refused => unprocessed && retries == 0,
+            Again::Http11 => retries == 0,
+            Again::IfIdempotent => retries == 0 && is_idempotent(request.method()),
+        }
+}
+
 /// Tells whether a request that failed on a reused connection may be sent once more on a fresh one: nothing of a response was
 /// seen, its body can be sent again, and it is idempotent or nothing of it was sent (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
-fn may_repeat(lease: &mut Lease, request: &Request, error: &Error) -> bool {
+fn may_reconnect(lease: &mut Lease, request: &Request, error: &Error) -> bool {
     let Some(connection) = lease.connection() else {
         return false;
     };

@@ -3,6 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
+#[cfg(feature = "http2")]
+use bytes::Buf;
+use bytes::BytesMut;
+
 use super::layer::Layer;
 use super::tls_stream::TlsSession;
 use super::{dual, rt};
@@ -15,6 +19,8 @@ pub(crate) struct Stream {
     tls: Option<Box<TlsSession>>,
     /// Something of the current request may have left.
     sent: bool,
+    /// What came before this stood: a server of HTTP/2 need not wait to be asked (RFC 9113 section 3.4).
+    early: BytesMut,
 }
 
 impl Stream {
@@ -23,7 +29,25 @@ impl Stream {
             io,
             tls,
             sent: false,
+            early: BytesMut::new(),
         }
+    }
+
+    /// A stream of which a part has come already.
+    pub(crate) fn behind(early: BytesMut, io: Layer) -> Self {
+        let mut stream = Stream::new(io, None);
+        stream.early = early;
+        stream
+    }
+
+    /// Takes what came before this stood.
+    #[cfg(feature = "http2")]
+    pub(crate) fn take_early(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let taken = buffer.len().min(self.early.len());
+        self.early
+            .split_to(taken)
+            .copy_to_slice(&mut buffer[..taken]);
+        (taken > 0).then_some(taken)
     }
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
@@ -43,6 +67,25 @@ impl Stream {
                 self.sent = true;
                 tls.try_send(&mut self.io, bytes)
             }
+        }
+    }
+
+    /// As [`try_send`](Stream::try_send), of several pieces.
+    #[cfg(feature = "http2")]
+    pub(crate) fn try_send_pieces(&mut self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        match (&mut self.tls, pieces.iter().find(|piece| !piece.is_empty())) {
+            (None, _) => self.io.try_write_vectored(pieces),
+            (Some(tls), Some(piece)) => tls.try_send(&mut self.io, piece),
+            (Some(_), None) => Ok(0),
+        }
+    }
+
+    /// Receives what the kernel has now, whatever a runtime's reactor believes.
+    #[cfg(feature = "http2")]
+    pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.io.receive_now(buffer),
+            Some(tls) => tls.receive_now(&mut self.io, buffer),
         }
     }
 
@@ -94,6 +137,11 @@ impl Stream {
             tls.close(&mut self.io);
         }
         self.io.close();
+    }
+
+    /// Tells whether the server chose HTTP/2 in the TLS handshake (ALPN).
+    pub(crate) fn alpn_is_h2(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.alpn_is_h2())
     }
 
     /// What the server showed of itself, for a connection through TLS.

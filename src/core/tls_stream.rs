@@ -16,6 +16,7 @@ use crate::client_config::{ClientConfig, bad_tls};
 use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::location::Origin;
+use crate::pool_state::Protocol;
 use crate::tls;
 use crate::tls_info::TlsInfo;
 
@@ -33,6 +34,8 @@ pub(crate) struct TlsSession {
     end: usize,
     /// The socket has ended.
     ended: bool,
+    /// HTTP/2 is spoken.
+    h2: bool,
 }
 
 impl TlsSession {
@@ -107,6 +110,11 @@ impl TlsSession {
     pub(crate) fn close(&mut self, io: &mut Layer) {
         self.session.send_close_notify();
         let _ = self.try_flush(io);
+    }
+
+    /// Tells whether the server chose HTTP/2 of what was offered (ALPN).
+    pub(crate) fn alpn_is_h2(&self) -> bool {
+        self.h2
     }
 
     pub(crate) fn info(&self) -> TlsInfo {
@@ -216,33 +224,40 @@ impl TlsSession {
 /// A TLS configuration, parsed.
 pub(crate) type Prepared = Arc<rustls::ClientConfig>;
 
-/// Parses the client's TLS configuration at first need: files may have to be read.
+/// Parses the client's TLS configuration at first need: files may have to be read. It offers `protocol`.
 #[dual]
-pub(crate) async fn prepare(config: &ClientConfig) -> Result<Prepared> {
-    if let Some(ready) = config.tls.ready() {
+pub(crate) async fn prepare(config: &ClientConfig, protocol: Protocol) -> Result<Prepared> {
+    if let Some(ready) = config.tls.ready(protocol) {
         return Ok(ready);
     }
     let source = config.tls.clone();
-    let built = rt::off_loop(move || source.config(&|name| std::env::var_os(name))).await;
+    let parse = move || source.config(&|name| std::env::var_os(name), protocol);
+    let built = rt::off_loop(parse).await;
     built.map_err(|error| bad_tls(error).in_phase(Phase::Tls))
 }
 
 /// The configuration for the proxy's own certificate: what the client trusts, but neither its certificate nor its session tickets.
 #[dual]
 pub(crate) async fn prepare_for_proxy(config: &ClientConfig) -> Result<Prepared> {
-    let own = prepare(config).await?;
+    let own = prepare(config, Protocol::Http1).await?;
     Ok(config.tls.for_proxies(&own))
 }
 
 #[dual]
 impl TlsSession {
-    /// Shakes hands. The last flight of a full handshake goes out with the first bytes of the request.
+    /// Shakes hands; `config` is what `prepare` made for `protocol`. The last flight of a full handshake goes out with the
+    /// first bytes of the request.
+    ///
+    /// # Errors
+    /// Of kind `ConnectError` where the handshake fails, or the server chose something that was not offered, or chose nothing
+    /// and no HTTP/1.1 is wanted.
     pub(crate) async fn connect(
         io: &mut Layer,
         config: Prepared,
         origin: Origin<'_>,
         received: &[u8],
         wait: Wait,
+        protocol: Protocol,
     ) -> Result<Box<TlsSession>> {
         let in_tls = |error: Error| error.in_phase(Phase::Tls);
         let name = ServerName::try_from(origin.host_name().to_owned()).map_err(|error| {
@@ -264,18 +279,15 @@ impl TlsSession {
             start: 0,
             end: received.len(),
             ended: false,
+            h2: false,
         });
         match tls.shake_hands(io, wait).await {
-            Ok(()) => match tls.session.alpn_protocol() {
-                None | Some(b"http/1.1") => Ok(tls),
-                // Only a configuration of the user's own can have offered it.
-                Some(other) => Err(in_tls(Error::new(
-                    ErrorKind::ConnectError,
-                    format!(
-                        "the server chose the protocol `{}`, which is not spoken here",
-                        other.escape_ascii()
-                    ),
-                ))),
+            Ok(()) => match tls::is_h2(tls.session.alpn_protocol(), protocol) {
+                Ok(h2) => {
+                    tls.h2 = h2;
+                    Ok(tls)
+                }
+                Err(why) => Err(in_tls(Error::new(ErrorKind::ConnectError, why))),
             },
             Err(error) => {
                 // An alert that says why, if it can still be sent.

@@ -415,6 +415,6 @@ impl Sending<'_> {
     }
 }
 
-fn wrong_length(message: String) -> Error {
+pub(crate) fn wrong_length(message: String) -> Error {
     Error::new(ErrorKind::LocalProtocolError, message).in_phase(Phase::Send)
 }

@@ -5,6 +5,12 @@
 
 #[path = "blocking/connect.rs"]
 mod connect;
+#[cfg(feature = "http2")]
+#[path = "blocking/driver.rs"]
+mod driver;
+#[cfg(feature = "http2")]
+#[path = "h2_engine.rs"]
+mod h2_engine;
 #[path = "options.rs"]
 mod options;
 #[path = "blocking/resolver.rs"]
@@ -16,7 +22,7 @@ mod runner;
 
 use std::cell::Cell;
 use std::future::Future;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "rustls", feature = "http2"))]
 use std::io::IoSlice;
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -36,6 +42,10 @@ use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use connect::connect;
+#[cfg(feature = "http2")]
+pub(crate) use driver::Driver;
+#[cfg(feature = "http2")]
+pub(crate) use h2_engine::{End, Facts, Wire};
 pub(crate) use resolver::resolve;
 #[cfg(feature = "tower")]
 pub(crate) use runner::Runner;
@@ -43,7 +53,7 @@ pub(crate) use runner::Runner;
 /// A connected socket.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    socket: Socket,
+    socket: Arc<Socket>,
     peer: Option<SocketAddr>,
     /// What SO_RCVTIMEO is set to.
     receive_timeout: Option<Duration>,
@@ -76,7 +86,7 @@ pub(crate) struct Ready {
 impl Stream {
     fn new(socket: Socket, peer: Option<SocketAddr>) -> Self {
         Stream {
-            socket,
+            socket: Arc::new(socket),
             peer,
             receive_timeout: None,
         }
@@ -114,7 +124,7 @@ impl Stream {
         }
         self.set_receive_timeout(wait.each)?;
         loop {
-            match each!(&mut self.socket, s => s.read(buffer)) {
+            match each!(&*self.socket, s => (&*s).read(buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(io::ErrorKind::TimedOut.into());
@@ -134,7 +144,7 @@ impl Stream {
         };
         let receive = |stream: &Stream, buffer: &mut Vec<u8>| loop {
             let spare = rustix::buffer::spare_capacity(buffer);
-            match each!(&stream.socket, s => rustix::net::recv(s, spare, flags)) {
+            match each!(&*stream.socket, s => rustix::net::recv(s, spare, flags)) {
                 Ok((received, _)) => return Ok(received),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(io::Error::from(error)),
@@ -150,7 +160,7 @@ impl Stream {
     }
 
     /// Receives what the kernel has now.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", feature = "http2"))]
     pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.try_read(buffer)
     }
@@ -158,7 +168,7 @@ impl Stream {
     /// Receives what is there now.
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT))
+            match each!(&*self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT))
             {
                 Ok((received, _)) => return Ok(received),
                 Err(rustix::io::Errno::INTR) => {}
@@ -170,7 +180,7 @@ impl Stream {
     /// Sends what goes out now.
     pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match each!(&self.socket, s => rustix::net::send(s, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
+            match each!(&*self.socket, s => rustix::net::send(s, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
             {
                 Err(rustix::io::Errno::INTR) => {}
                 other => return Ok(other?),
@@ -179,11 +189,11 @@ impl Stream {
     }
 
     /// Sends what goes out now of several pieces.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", feature = "http2"))]
     pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut control = rustix::net::SendAncillaryBuffer::default();
         loop {
-            match each!(&self.socket, s => rustix::net::sendmsg(s, pieces, &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
+            match each!(&*self.socket, s => rustix::net::sendmsg(s, pieces, &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
             {
                 Err(rustix::io::Errno::INTR) => {}
                 other => return Ok(other?),
@@ -197,12 +207,30 @@ impl Stream {
         interest.set(PollFlags::IN, read);
         interest.set(PollFlags::OUT, write);
         let deadline = wait.deadline(Instant::now());
-        let events = each!(&self.socket, s => poll_one(PollFd::new(s, interest), deadline))?;
+        let events = each!(&*self.socket, s => poll_one(PollFd::new(s, interest), deadline))?;
         let failed = events.intersects(PollFlags::ERR | PollFlags::HUP);
         Ok(Ready {
             read: read && (failed || events.contains(PollFlags::IN)),
             write: write && (failed || events.contains(PollFlags::OUT)),
         })
+    }
+
+    /// Nobody is woken here: who waits, waits in [`ready`](Stream::ready).
+    #[cfg(feature = "http2")]
+    pub(crate) fn poll_readable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    /// As [`poll_readable`](Stream::poll_readable).
+    #[cfg(feature = "http2")]
+    pub(crate) fn poll_writable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    /// What can be waited for while somebody else has the stream.
+    #[cfg(feature = "http2")]
+    pub(crate) fn watch(&self) -> Watch {
+        Watch(self.socket.clone())
     }
 
     /// Tells whether the socket can be used here: everywhere.
@@ -214,7 +242,7 @@ impl Stream {
     pub(crate) fn is_silent(&self) -> bool {
         let mut byte = [0u8; 1];
         loop {
-            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
+            match each!(&*self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
             {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return true,
@@ -234,7 +262,7 @@ impl Stream {
         loop {
             match act(self) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    each!(&self.socket, s => poll_one(PollFd::new(s, interest), deadline))?;
+                    each!(&*self.socket, s => poll_one(PollFd::new(s, interest), deadline))?;
                 }
                 other => return other,
             }
@@ -245,10 +273,31 @@ impl Stream {
         if self.receive_timeout != timeout {
             // The kernel takes microseconds in a signed 64-bit field; what is longer is no limit.
             let limit = timeout.filter(|t| t.as_secs() < i64::MAX as u64 / 1_000_000_000);
-            each!(&self.socket, s => s.set_read_timeout(limit))?;
+            each!(&*self.socket, s => s.set_read_timeout(limit))?;
             self.receive_timeout = timeout;
         }
         Ok(())
+    }
+}
+
+/// What comes is announced as long as it is not read.
+#[cfg(feature = "http2")]
+const LEVEL_TRIGGERED: bool = true;
+
+/// A socket to be waited for, that somebody else reads and writes.
+#[cfg(feature = "http2")]
+#[derive(Debug)]
+pub(crate) struct Watch(Arc<Socket>);
+
+#[cfg(feature = "http2")]
+impl Watch {
+    fn poll_fd(&self, interest: PollFlags) -> PollFd<'_> {
+        each!(&*self.0, s => PollFd::new(s, interest))
+    }
+
+    fn shut_down(&self) {
+        // One that is closed already needs none.
+        let _ = each!(&*self.0, s => s.shutdown(std::net::Shutdown::Both));
     }
 }
 
@@ -459,8 +508,21 @@ pub(crate) fn next_item(
     _io: Option<&mut Stream>,
     _deadline: Option<Instant>,
 ) -> Result<Item> {
-    Err(Error::new(
+    Err(no_stream())
+}
+
+/// As [`next_item`], inside somebody else's poll.
+#[cfg(feature = "http2")]
+pub(crate) fn poll_item(
+    _stream: &mut Mutex<ByteStream>,
+    _cx: &mut Context<'_>,
+) -> Poll<Result<Option<Bytes>>> {
+    Poll::Ready(Err(no_stream()))
+}
+
+fn no_stream() -> Error {
+    Error::new(
         ErrorKind::LocalProtocolError,
         "the blocking client cannot send an async stream: give it a reader (`Body::from_reader`), or use `AsyncClient`",
-    ))
+    )
 }

@@ -2,6 +2,12 @@
 //!
 //! The same public names as in `rt/blocking.rs`. A wait arms one timer per connection, re-armed only when it fires early, instead of one timer per read.
 
+#[cfg(feature = "http2")]
+#[path = "tokio/driver.rs"]
+mod driver;
+#[cfg(feature = "http2")]
+#[path = "h2_engine.rs"]
+mod h2_engine;
 #[path = "options.rs"]
 mod options;
 #[cfg(feature = "tower")]
@@ -11,7 +17,7 @@ mod runner;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "rustls", feature = "http2"))]
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -31,6 +37,10 @@ use crate::config::Wait;
 use crate::dial::{DialOptions, attempt_delay};
 use crate::error::{Error, ErrorKind, Result};
 
+#[cfg(feature = "http2")]
+pub(crate) use driver::Driver;
+#[cfg(feature = "http2")]
+pub(crate) use h2_engine::{End, Facts, Wire};
 #[cfg(feature = "tower")]
 pub(crate) use runner::Runner;
 
@@ -119,7 +129,7 @@ impl Stream {
     }
 
     /// Receives what the kernel has now, which the reactor may not have seen yet.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", feature = "http2"))]
     pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT))
@@ -142,7 +152,7 @@ impl Stream {
     }
 
     /// Sends what goes out now of several pieces.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", feature = "http2"))]
     pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         each!(&self.socket, s => s.try_write_vectored(pieces))
     }
@@ -165,6 +175,12 @@ impl Stream {
                 Poll::Ready(Ok(Ready { read, write }))
             })
             .await
+    }
+
+    /// What the blocking form waits for; here the task does.
+    #[cfg(feature = "http2")]
+    pub(crate) fn watch(&self) -> Watch {
+        Watch
     }
 
     /// Tells whether the socket belongs to this runtime: another one may not be running.
@@ -201,6 +217,15 @@ impl Stream {
         each!(&mut self.socket, s => Pin::new(s).poll_shutdown(cx))
     }
 }
+
+/// What comes is announced once, so that a read goes on until there is nothing.
+#[cfg(feature = "http2")]
+const LEVEL_TRIGGERED: bool = false;
+
+/// As in the blocking form, where there is something to watch.
+#[cfg(feature = "http2")]
+#[derive(Debug)]
+pub(crate) struct Watch;
 
 async fn each_ready(socket: &Socket, interest: Interest) -> io::Result<Ready> {
     let ready = each!(socket, s => s.ready(interest).await)?;
@@ -530,12 +555,8 @@ pub(crate) async fn next_item(
     deadline: Option<Instant>,
 ) -> Result<Item> {
     let next = poll_fn(|cx| {
-        if let Poll::Ready(item) = unlocked(stream).as_mut().poll_next(cx) {
-            return Poll::Ready(match item {
-                Some(Ok(piece)) => Ok(Item::Next(piece)),
-                Some(Err(error)) => Err(stream_failed(error)),
-                None => Ok(Item::End),
-            });
+        if let Poll::Ready(item) = poll_item(stream, cx) {
+            return Poll::Ready(item.map(|item| item.map_or(Item::End, Item::Next)));
         }
         match &io {
             // An error shows when it is read.
@@ -546,4 +567,13 @@ pub(crate) async fn next_item(
     before(deadline, next)
         .await
         .unwrap_or_else(|_| Err(Error::timeout(ErrorKind::TotalTimeout, None)))
+}
+
+/// The next piece of a stream body, inside somebody else's poll.
+pub(crate) fn poll_item(
+    stream: &mut Mutex<ByteStream>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Bytes>>> {
+    let item = ready!(unlocked(stream).as_mut().poll_next(cx));
+    Poll::Ready(item.transpose().map_err(stream_failed))
 }

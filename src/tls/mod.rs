@@ -1,9 +1,9 @@
 //! TLS options become a `rustls::ClientConfig`.
 //!
 //! ```text
-//! TlsOptions --prepare()--> TlsSource --config(env)--> Arc<ClientConfig>
-//!  as given     build()      explicit    first https    kept, with its
-//!               of a client  files read  connection     session store
+//! TlsOptions --prepare()--> TlsSource --config(env, protocol)--> Arc<ClientConfig>
+//!  as given     build()      explicit    first https              kept, with its
+//!               of a client  files read  connection               session store
 //! ```
 //!
 //! What was given explicitly is read in `prepare`, so a bad path is an error of `build()`. Roots and environment wait
@@ -22,6 +22,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
+mod alpn;
 mod describe;
 mod error;
 mod key_log;
@@ -32,12 +33,15 @@ mod roots;
 mod tests;
 mod verify;
 
+pub(crate) use alpn::is_h2;
 pub(crate) use describe::describe;
 pub(crate) use error::TlsError;
 pub use pem::{Certificate, CertificateRevocationList, ClientCert};
 pub use verify::Verify;
 
 use crate::env;
+use crate::pool_state::Protocol;
+use alpn::Offers;
 use verify::{AcceptAny, AnyName, Kind};
 
 /// A version of the TLS protocol.
@@ -81,7 +85,6 @@ pub(crate) struct TlsOptions {
     pub(crate) no_hostname_verification: bool,
     /// Whether `SSL_CERT_FILE`, `SSL_CERT_DIR` and `SSLKEYLOGFILE` count.
     pub(crate) trust_env: bool,
-    pub(crate) alpn: Vec<Vec<u8>>,
 }
 
 impl Default for TlsOptions {
@@ -97,8 +100,6 @@ impl Default for TlsOptions {
             no_sni: false,
             no_hostname_verification: false,
             trust_env: true,
-            // The one protocol that is spoken (RFC 7301).
-            alpn: vec![b"http/1.1".to_vec()],
         }
     }
 }
@@ -130,7 +131,6 @@ impl TlsOptions {
             no_sni: self.no_sni,
             no_hostname_verification: self.no_hostname_verification,
             trust_env: self.trust_env,
-            alpn: self.alpn,
         };
         Ok(Source::Planned(plan, OnceLock::new()).into())
     }
@@ -154,13 +154,7 @@ impl TlsOptions {
         if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
             return Err(TlsError::Conflict { option });
         }
-        let mut config = Arc::clone(config);
-        if config.alpn_protocols.is_empty() && !self.alpn.is_empty() {
-            Arc::make_mut(&mut config)
-                .alpn_protocols
-                .clone_from(&self.alpn);
-        }
-        Ok(Source::Given(config).into())
+        Ok(Source::Given(Arc::clone(config)).into())
     }
 }
 
@@ -170,6 +164,8 @@ pub(crate) struct TlsSource(Arc<Shared>);
 
 struct Shared {
     source: Source,
+    /// The configurations for servers.
+    offers: Offers,
     /// The configuration for proxies, derived at first need.
     proxies: OnceLock<Arc<ClientConfig>>,
 }
@@ -178,6 +174,7 @@ impl From<Source> for TlsSource {
     fn from(source: Source) -> Self {
         TlsSource(Arc::new(Shared {
             source,
+            offers: Offers::default(),
             proxies: OnceLock::new(),
         }))
     }
@@ -189,22 +186,39 @@ enum Source {
 }
 
 impl TlsSource {
-    /// Returns the rustls configuration, built at first need and kept.
-    ///
-    /// The sessions to resume are kept in it: those of one client are never offered by another. An error is not kept,
-    /// so a mended file works at the next call.
-    pub(crate) fn ready(&self) -> Option<Arc<ClientConfig>> {
-        match &self.0.source {
-            Source::Given(config) => Some(Arc::clone(config)),
-            Source::Planned(_, kept) => kept.get().map(Arc::clone),
-        }
+    /// Returns the rustls configuration that offers a protocol, if it was built before.
+    pub(crate) fn ready(&self, wanted: Protocol) -> Option<Arc<ClientConfig>> {
+        self.0.offers.ready(wanted)
     }
 
-    /// As [`ready`](TlsSource::ready), building it where it is not.
+    /// Returns the rustls configuration that offers a protocol (RFC 7301), built at first need and kept.
+    ///
+    /// The sessions to resume are kept in it, for all protocols together: those of one client are never offered by another.
+    /// An error is not kept, so a mended file works at the next call.
     pub(crate) fn config(
         &self,
         env: &dyn Fn(&str) -> Option<OsString>,
+        wanted: Protocol,
     ) -> Result<Arc<ClientConfig>, TlsError> {
+        let base = self.base(env)?;
+        Ok(self.0.offers.of(&base, wanted))
+    }
+
+    /// The configuration for a proxy's certificate: the same trust, with a session store of its own and no certificate of
+    /// the client's: what one peer gave is not shown to the other. It offers no protocol; proxies are spoken to in HTTP/1.1.
+    pub(crate) fn for_proxies(&self, own: &Arc<ClientConfig>) -> Arc<ClientConfig> {
+        let derived = self.0.proxies.get_or_init(|| {
+            let mut config = ClientConfig::clone(own);
+            config.resumption = Resumption::in_memory_sessions(PROXY_SESSIONS);
+            config.client_auth_cert_resolver = Arc::new(NoCertificate);
+            config.alpn_protocols.clear();
+            Arc::new(config)
+        });
+        Arc::clone(derived)
+    }
+
+    /// What the configurations of all protocols have in common.
+    fn base(&self, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Arc<ClientConfig>, TlsError> {
         match &self.0.source {
             Source::Given(config) => Ok(Arc::clone(config)),
             Source::Planned(plan, kept) => {
@@ -216,21 +230,6 @@ impl TlsSource {
                 Ok(Arc::clone(kept.get_or_init(|| built)))
             }
         }
-    }
-}
-
-impl TlsSource {
-    /// The same trust for a proxy's certificate, with a session store of its own and no certificate of the client's:
-    /// what one peer gave is not shown to the other.
-    pub(crate) fn for_proxies(&self, own: &Arc<ClientConfig>) -> Arc<ClientConfig> {
-        let derived = self.0.proxies.get_or_init(|| {
-            let mut config = ClientConfig::clone(own);
-            config.resumption = Resumption::in_memory_sessions(PROXY_SESSIONS);
-            config.client_auth_cert_resolver = Arc::new(NoCertificate);
-            config.alpn_protocols.clear();
-            Arc::new(config)
-        });
-        Arc::clone(derived)
     }
 }
 
@@ -271,7 +270,6 @@ struct Plan {
     no_sni: bool,
     no_hostname_verification: bool,
     trust_env: bool,
-    alpn: Vec<Vec<u8>>,
 }
 
 enum Trust {
@@ -296,7 +294,6 @@ impl Plan {
             }
             None => builder.with_no_client_auth(),
         };
-        config.alpn_protocols.clone_from(&self.alpn);
         config.enable_sni = !self.no_sni;
         if let Some(path) = env::key_log_file(&env) {
             let log = key_log::KeyLog::open(&path).map_err(|error| TlsError::Unreadable {

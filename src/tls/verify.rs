@@ -16,7 +16,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Signa
 /// |---|---|
 /// | `true`, the default | against the default roots, or those of `SSL_CERT_FILE` or `SSL_CERT_DIR` under `trust_env` if they exist |
 /// | a path | against the certificates in this PEM file, or in the PEM files of this directory, and no others |
-/// | a `rustls::ClientConfig` | as that configuration says; it is used as it is, but for ALPN if it names none |
+/// | a `rustls::ClientConfig` | as that configuration says; it is used as it is, but for ALPN: its names of HTTP versions that the client does not ask for are left out, and where it has none the client's are offered |
 /// | `false` | not at all: anyone on the way can read and change what is sent |
 ///
 /// The host name must be among the certificate's subject alternative names; its common name is never used.

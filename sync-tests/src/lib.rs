@@ -7,6 +7,7 @@
 //! - [`script`] plays the op lists of `httpx.json`;
 //! - [`blackhole`] is an address that never answers;
 //! - [`certs`] makes a certificate authority and its leaves, [`authority`] others beside it;
+//! - [`h2_peer`] speaks HTTP/2 frame by frame, well or as badly as a test wants;
 //! - [`proxy`] and [`socks`] are proxies that do as they are told, and remember what they were asked;
 //! - [`digest_server`] checks Digest credentials by code of its own;
 //! - [`peers`] are programs that others wrote: nginx, Apache httpd, squid, microsocks, curl;
@@ -24,6 +25,7 @@ pub mod certs;
 pub mod digest_server;
 mod front;
 mod gate;
+pub mod h2_peer;
 pub mod http;
 pub mod peers;
 pub mod proxy;
@@ -35,6 +37,7 @@ pub mod wire;
 
 pub use digest_server::DigestServer;
 pub use gate::Step;
+pub use h2_peer::H2Peer;
 pub use http::{Received, Reply};
 pub use proxy::Proxy;
 pub use server::{Server, Tls};

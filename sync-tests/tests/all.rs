@@ -25,6 +25,9 @@ mod apps_tokio;
 #[path = "blocking/apps_within.rs"]
 mod apps_within;
 
+#[path = "blocking/http2_threads.rs"]
+mod http2_threads;
+
 #[path = "blocking/only.rs"]
 mod only;
 

@@ -31,7 +31,11 @@ fn the_environment_replaces_the_default_roots_only_under_trust_env() {
             "SSL_CERT_DIR" => Some(cert_dir.into()),
             _ => None,
         };
-        let config = options.prepare().unwrap().config(&env).unwrap();
+        let config = options
+            .prepare()
+            .unwrap()
+            .config(&env, Protocol::Http1)
+            .unwrap();
         let accepted = handshake(config, pki.server.server(rustls::ALL_VERSIONS), "a.test").is_ok();
         assert_eq!(accepted, expected, "{cert_file:?} {cert_dir:?}");
     }
@@ -44,11 +48,14 @@ fn an_environment_error_names_variable_and_file_and_is_not_kept() {
     let file = dir.write("root.pem", "nothing");
     let env = |name: &str| (name == "SSL_CERT_FILE").then(|| file.clone().into_os_string());
     let source = options().prepare().unwrap();
-    let text = source.config(&env).unwrap_err().to_string();
+    let text = source
+        .config(&env, Protocol::Http1)
+        .unwrap_err()
+        .to_string();
     assert!(text.starts_with("SSL_CERT_FILE: `"), "{text}");
     assert!(text.contains("root.pem"), "{text}");
     dir.write("root.pem", &pki.root.pem());
-    let config = source.config(&env).unwrap();
+    let config = source.config(&env, Protocol::Http1).unwrap();
     handshake(config, pki.server.server(rustls::ALL_VERSIONS), "a.test").unwrap();
 }
 
@@ -63,7 +70,11 @@ fn tls_15_session_secrets_are_logged_only_under_trust_env() {
             trust_env,
             ..options().with_roots_of(&pki)
         };
-        let config = options.prepare().unwrap().config(&env).unwrap();
+        let config = options
+            .prepare()
+            .unwrap()
+            .config(&env, Protocol::Http1)
+            .unwrap();
         handshake(config, pki.server.server(rustls::ALL_VERSIONS), "a.test").unwrap();
         let written = fs::read_to_string(&log).unwrap();
         let labels: Vec<&str> = written
@@ -95,7 +106,11 @@ fn a_new_key_log_is_private_and_one_that_cannot_be_opened_is_named() {
     let dir = TempDir::new();
     let log = dir.path().join("keys.log");
     let env = |name: &str| (name == "SSLKEYLOGFILE").then(|| log.clone().into_os_string());
-    verify(false).prepare().unwrap().config(&env).unwrap();
+    verify(false)
+        .prepare()
+        .unwrap()
+        .config(&env, Protocol::Http1)
+        .unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -104,6 +119,9 @@ fn a_new_key_log_is_private_and_one_that_cannot_be_opened_is_named() {
     }
     let env = |name: &str| (name == "SSLKEYLOGFILE").then(|| dir.path().into());
     let source = verify(false).prepare().unwrap();
-    let text = source.config(&env).unwrap_err().to_string();
+    let text = source
+        .config(&env, Protocol::Http1)
+        .unwrap_err()
+        .to_string();
     assert!(text.starts_with("SSLKEYLOGFILE: cannot open `"), "{text}");
 }

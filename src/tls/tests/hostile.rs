@@ -7,6 +7,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, GeneralSubtree, IsCa,
     NameConstraints, SanType,
 };
+use rustls::PeerMisbehaved;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::TLS13;
 
@@ -281,13 +282,9 @@ fn server_hello(version: u16, cipher: u16, extensions: &[u8]) -> Vec<u8> {
     record
 }
 
-fn answer(hello: &[u8], alpn: &[&str]) -> Error {
-    let options = TlsOptions {
-        alpn: alpn.iter().map(|name| name.as_bytes().to_vec()).collect(),
-        ..verify(false)
-    };
+fn answer(hello: &[u8], wanted: Protocol) -> Error {
     let name = ServerName::try_from("a.test").unwrap();
-    let mut client = ClientConnection::new(options.built(), name).unwrap();
+    let mut client = ClientConnection::new(verify(false).built_for(wanted), name).unwrap();
     let mut bytes = hello;
     client.read_tls(&mut bytes).unwrap();
     client.process_new_packets().unwrap_err()
@@ -297,7 +294,7 @@ const ECDHE_ECDSA_AES128_GCM: u16 = 0xc02b;
 
 #[test]
 fn tls_11_old_versions_and_broken_ciphers_are_refused() {
-    let hello = |version, cipher| answer(&server_hello(version, cipher, &[]), &["http/1.1"]);
+    let hello = |version, cipher| answer(&server_hello(version, cipher, &[]), Protocol::Either);
     for version in [0x0302, 0x0301, 0x0300, 0x0002] {
         let error = hello(version, ECDHE_ECDSA_AES128_GCM);
         assert!(
@@ -328,21 +325,23 @@ fn tls_12_a_protocol_that_was_not_offered_is_refused() {
         extension.extend_from_slice(name.as_bytes());
         server_hello(0x0303, ECDHE_ECDSA_AES128_GCM, &extension)
     };
-    for name in ["h2", "spdy/3", "http/1.0", "HTTP/1.1"] {
-        let error = answer(&chosen(name), &["http/1.1"]);
-        assert!(
-            matches!(error, Error::PeerMisbehaved(_)),
-            "{name}: {error:?}"
-        );
+    let table: [(Protocol, &[&str]); 3] = [
+        (Protocol::Http1, &["h2", "spdy/3", "http/1.0", "HTTP/1.1"]),
+        (Protocol::Http2, &["http/1.1", "H2", "h2c", "h3"]),
+        (Protocol::Either, &["http/1.0", "h2c", "h2-14", "h"]),
+    ];
+    for (wanted, names) in table {
+        for name in names {
+            let error = answer(&chosen(name), wanted);
+            let fault = PeerMisbehaved::SelectedUnofferedApplicationProtocol;
+            assert_eq!(error, Error::PeerMisbehaved(fault), "{name}");
+        }
     }
     // A server that has nothing in common says so.
     let pki = Pki::new();
     let mut server = ServerConfig::clone(&pki.server.server(rustls::ALL_VERSIONS));
     server.alpn_protocols = vec![b"h2".to_vec()];
-    let options = TlsOptions {
-        alpn: vec![b"http/1.1".to_vec()],
-        ..options().with_roots_of(&pki)
-    };
+    let options = options().with_roots_of(&pki);
     let error = connect(options, Arc::new(server), "a.test").unwrap_err();
     assert_eq!(
         error,

@@ -48,7 +48,12 @@ impl TlsOptions {
     }
 
     fn built(self) -> Arc<ClientConfig> {
-        self.prepare().unwrap().config(&empty_env).unwrap()
+        self.built_for(Protocol::Http1)
+    }
+
+    fn built_for(self, wanted: Protocol) -> Arc<ClientConfig> {
+        let source = self.prepare().unwrap();
+        source.config(&empty_env, wanted).unwrap()
     }
 }
 

@@ -55,20 +55,90 @@ fn the_version_range_is_kept() {
 }
 
 #[test]
-fn sni_can_be_switched_off_and_alpn_is_offered() {
+fn sni_can_be_switched_off() {
     let pki = Pki::new();
     for no_sni in [false, true] {
         let options = TlsOptions {
             no_sni,
-            alpn: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             ..options().with_roots_of(&pki)
         };
-        let mut server = ServerConfig::clone(&pki.server.server(rustls::ALL_VERSIONS));
-        server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let (client, server) = connect(options, Arc::new(server), "a.test").unwrap();
-        assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
+        let server = pki.server.server(rustls::ALL_VERSIONS);
+        let (_, server) = connect(options, server, "a.test").unwrap();
         assert_eq!(server.server_name(), (!no_sni).then_some("a.test"));
     }
+}
+
+#[test]
+fn tls_12_what_is_offered_decides_what_the_server_can_choose() {
+    let pki = Pki::new();
+    let source = options().with_roots_of(&pki).prepare().unwrap();
+    // Both servers that know both, by their own preference, and servers that know one or no name.
+    let table: [(Protocol, &[&str], Option<&str>); 15] = [
+        (Protocol::Either, &["h2", "http/1.1"], Some("h2")),
+        (Protocol::Either, &["http/1.1", "h2"], Some("http/1.1")),
+        (Protocol::Either, &["h2"], Some("h2")),
+        (Protocol::Either, &["http/1.1"], Some("http/1.1")),
+        (Protocol::Either, &[], None),
+        (Protocol::Http1, &["h2", "http/1.1"], Some("http/1.1")),
+        (Protocol::Http1, &["http/1.1", "h2"], Some("http/1.1")),
+        (Protocol::Http1, &["h2"], Some("refused")),
+        (Protocol::Http1, &["http/1.1"], Some("http/1.1")),
+        (Protocol::Http1, &[], None),
+        (Protocol::Http2, &["h2", "http/1.1"], Some("h2")),
+        (Protocol::Http2, &["http/1.1", "h2"], Some("h2")),
+        (Protocol::Http2, &["h2"], Some("h2")),
+        (Protocol::Http2, &["http/1.1"], Some("refused")),
+        (Protocol::Http2, &[], None),
+    ];
+    for version in rustls::ALL_VERSIONS {
+        for (wanted, knows, expected) in table {
+            let what = format!("{:?} {wanted:?} {knows:?}", version.version);
+            let versions = std::slice::from_ref(version);
+            let mut server = ServerConfig::clone(&pki.server.server(versions));
+            server.alpn_protocols = knows.iter().map(|name| name.as_bytes().into()).collect();
+            let config = source.config(&empty_env, wanted).unwrap();
+            let client = match handshake(config, Arc::new(server), "a.test") {
+                Ok((client, _)) => client,
+                Err(error) => {
+                    let alert = AlertDescription::NoApplicationProtocol;
+                    assert_eq!(error, Error::AlertReceived(alert), "{what}");
+                    assert_eq!(expected, Some("refused"), "{what}");
+                    continue;
+                }
+            };
+            let chosen = client.alpn_protocol();
+            assert_eq!(chosen, expected.map(str::as_bytes), "{what}");
+            match (is_h2(chosen, wanted), wanted, expected) {
+                (Err(_), Protocol::Http2, None) => {}
+                (found, ..) => assert_eq!(found, Ok(expected == Some("h2")), "{what}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_configurations_of_all_protocols_are_made_once_and_keep_their_sessions_together() {
+    let pki = Pki::new();
+    let source = options().with_roots_of(&pki).prepare().unwrap();
+    let server = pki.server.server(rustls::ALL_VERSIONS);
+    let mut expected = HandshakeKind::Full;
+    for wanted in [Protocol::Either, Protocol::Http1, Protocol::Http2] {
+        assert!(source.ready(wanted).is_none(), "{wanted:?}");
+        let config = source.config(&empty_env, wanted).unwrap();
+        for again in [
+            source.config(&empty_env, wanted).unwrap(),
+            source.clone().ready(wanted).unwrap(),
+        ] {
+            assert!(Arc::ptr_eq(&config, &again), "{wanted:?}");
+        }
+        let (client, _) = handshake(config, Arc::clone(&server), "a.test").unwrap();
+        assert_eq!(client.handshake_kind(), Some(expected), "{wanted:?}");
+        expected = HandshakeKind::Resumed;
+    }
+    let own = source.ready(Protocol::Http1).unwrap();
+    let for_proxies = source.for_proxies(&own);
+    assert!(for_proxies.alpn_protocols.is_empty());
+    assert!(Arc::ptr_eq(&for_proxies, &source.for_proxies(&own)));
 }
 
 #[test]
@@ -96,8 +166,8 @@ fn one_configuration_per_source_resumes_and_two_sources_do_not_share() {
     for version in rustls::ALL_VERSIONS {
         let server = pki.server.server(std::slice::from_ref(version));
         let source = options().with_roots_of(&pki).prepare().unwrap();
-        let first = source.config(&empty_env).unwrap();
-        let second = source.clone().config(&empty_env).unwrap();
+        let first = source.config(&empty_env, Protocol::Http1).unwrap();
+        let second = source.clone().config(&empty_env, Protocol::Http1).unwrap();
         assert!(Arc::ptr_eq(&first, &second));
         let stranger = options().with_roots_of(&pki).built();
         let table = [
@@ -151,7 +221,10 @@ fn of_the_compiled_providers_ring_wins_and_one_serves_all() {
 #[test]
 fn without_a_provider_the_error_says_what_to_add() {
     let source = TlsOptions::default().prepare().unwrap();
-    let text = source.config(&empty_env).unwrap_err().to_string();
+    let text = source
+        .config(&empty_env, Protocol::Http1)
+        .unwrap_err()
+        .to_string();
     assert!(text.contains("`ring` or `aws-lc-rs`"), "{text}");
 }
 

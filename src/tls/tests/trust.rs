@@ -58,7 +58,10 @@ fn a_private_root_is_refused_by_default() {
 #[test]
 fn without_any_roots_the_first_connection_says_what_to_add() {
     let source = options().prepare().unwrap();
-    let text = source.config(&empty_env).unwrap_err().to_string();
+    let text = source
+        .config(&empty_env, Protocol::Http1)
+        .unwrap_err()
+        .to_string();
     assert!(text.contains("`webpki-roots`"), "{text}");
 }
 
@@ -163,20 +166,38 @@ fn a_given_configuration_is_used_as_it_is_but_for_missing_alpn() {
     let mut plain = ClientConfig::clone(&verify(true).with_roots_of(&Pki::new()).built());
     assert_eq!(plain.alpn_protocols, [b"http/1.1"]);
     plain.alpn_protocols.clear();
-    let mut named = plain.clone();
-    named.alpn_protocols = vec![b"mine".to_vec()];
-    let (plain, named) = (Arc::new(plain), Arc::new(named));
-    let offering = |config: &Arc<ClientConfig>| TlsOptions {
+    let naming = |names: &[&str]| {
+        let mut named = plain.clone();
+        named.alpn_protocols = names.iter().map(|name| name.as_bytes().into()).collect();
+        Arc::new(named)
+    };
+    let (nothing, mine, http) = (naming(&[]), naming(&["mine"]), naming(&["http/1.1", "h2"]));
+    let given = |config: &Arc<ClientConfig>| TlsOptions {
         verify: Arc::clone(config).into(),
         provider: None,
-        alpn: vec![b"h2".to_vec()],
         ..TlsOptions::default()
     };
-    assert!(Arc::ptr_eq(&offering(&named).built(), &named));
-    assert_eq!(offering(&plain).built().alpn_protocols, [b"h2"]);
-    assert!(plain.alpn_protocols.is_empty());
+    let table: [(_, _, &[&[u8]]); 9] = [
+        (&nothing, Protocol::Http1, &[b"http/1.1"]),
+        (&nothing, Protocol::Http2, &[b"h2"]),
+        (&nothing, Protocol::Either, &[b"h2", b"http/1.1"]),
+        (&mine, Protocol::Http1, &[b"mine"]),
+        (&mine, Protocol::Http2, &[b"mine"]),
+        (&mine, Protocol::Either, &[b"mine"]),
+        (&http, Protocol::Http1, &[b"http/1.1"]),
+        (&http, Protocol::Http2, &[b"h2"]),
+        (&http, Protocol::Either, &[b"http/1.1", b"h2"]),
+    ];
+    for (config, wanted, expected) in table {
+        let used = given(config).built_for(wanted);
+        assert_eq!(used.alpn_protocols, expected, "{wanted:?}");
+        // Where nothing is to be changed, it is the very same.
+        let same = config.alpn_protocols == expected;
+        assert_eq!(Arc::ptr_eq(&used, config), same, "{wanted:?}");
+    }
+    assert!(nothing.alpn_protocols.is_empty());
 
-    let mut both = offering(&named);
+    let mut both = given(&mine);
     both.cert = Some("client.pem".into());
     let text = both.prepare().unwrap_err().to_string();
     assert!(

@@ -24,7 +24,7 @@ pub(super) fn is_retried(request: &Request, answer: &Result<Response>, statuses:
             let asked = matches!(status, 429 | 503) && response.headers().contains_key(RETRY_AFTER);
             statuses.contains(&status) && (asked || is_repeatable(request))
         }
-        Err(error) if was_never_sent(error, statuses) => true,
+        Err(error) if error.is_unprocessed() || was_never_sent(error, statuses) => true,
         Err(error) => is_loss(error) && is_repeatable(request),
     }
 }
@@ -57,17 +57,35 @@ fn is_loss(error: &Error) -> bool {
         | ErrorKind::ReadTimeout
         | ErrorKind::WriteTimeout => true,
         // A peer that closed in the middle; one that speaks no HTTP will not learn it.
-        ErrorKind::RemoteProtocolError => error
-            .source()
-            .and_then(|source| source.downcast_ref::<H1Error>())
-            .is_none_or(|error| {
-                matches!(
-                    error.class(),
-                    H1ErrorClass::Disconnected | H1ErrorClass::Truncated
-                )
-            }),
+        ErrorKind::RemoteProtocolError => {
+            error
+                .source()
+                .is_none_or(|source| match source.downcast_ref::<H1Error>() {
+                    Some(error) => matches!(
+                        error.class(),
+                        H1ErrorClass::Disconnected | H1ErrorClass::Truncated
+                    ),
+                    None => is_loss_of_stream(source),
+                })
+        }
         _ => false,
     }
+}
+
+/// Of HTTP/2: the connection went away, or the server gave the stream up.
+#[cfg(feature = "http2")]
+fn is_loss_of_stream(source: &(dyn std::error::Error + 'static)) -> bool {
+    if source.is::<crate::proto::h2::Refusal>() {
+        return false;
+    }
+    source
+        .downcast_ref::<h2::Error>()
+        .is_none_or(|error| error.is_io() || error.is_remote())
+}
+
+#[cfg(not(feature = "http2"))]
+fn is_loss_of_stream(_source: &(dyn std::error::Error + 'static)) -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -5,5 +5,7 @@ use super::{dual, form_test, form_util};
 mod around_connect;
 mod heads;
 mod limits;
+mod protocols;
 mod sockets;
 mod tls_info;
+mod versions;

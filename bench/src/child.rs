@@ -8,7 +8,7 @@ use std::{fs, process};
 
 use crate::measure::Spent;
 use crate::peers::{self, NotOffered, Peer, Stage};
-use crate::server::Server;
+use crate::server::{Ports, Server};
 use crate::workload::{Job, Setup, Workload};
 use crate::{Done, Heap, Snapshot, tls};
 
@@ -18,8 +18,7 @@ pub(crate) const HOLD: &str = "W9";
 /// Where the server is and what it serves.
 #[derive(Debug)]
 pub(crate) struct Site {
-    pub(crate) plain: u16,
-    pub(crate) tls: u16,
+    pub(crate) ports: Ports,
     pub(crate) directory: PathBuf,
     pub(crate) size: u64,
 }
@@ -41,16 +40,12 @@ impl Site {
         ];
         command.push(times.to_string());
         for (name, value) in [
-            ("--plain", u64::from(self.plain)),
-            ("--tls", u64::from(self.tls)),
-            ("--size", self.size),
+            ("--ports", self.ports.to_string()),
+            ("--size", self.size.to_string()),
+            ("--directory", self.directory.display().to_string()),
         ] {
-            command.extend([name.to_owned(), value.to_string()]);
+            command.extend([name.to_owned(), value]);
         }
-        command.extend([
-            "--directory".to_owned(),
-            self.directory.display().to_string(),
-        ]);
         command
     }
 
@@ -58,18 +53,25 @@ impl Site {
         self.directory.join("upload")
     }
 
-    fn setup(&self, is_tls: bool, gzip: bool) -> Done<Setup> {
+    fn setup(&self, workload: Workload) -> Done<Setup> {
         let ca = fs::read(self.directory.join("ca.der"))?;
+        let (is_tls, http2) = (workload.is_tls(), workload.is_http2());
         let tls = if is_tls {
-            Some(tls::client_config(&ca)?)
+            Some(tls::client_config(&ca, http2)?)
         } else {
             None
         };
         Ok(Setup {
-            port: if is_tls { self.tls } else { self.plain },
+            port: match (is_tls, http2) {
+                (false, false) => self.ports.plain,
+                (true, false) => self.ports.tls,
+                (false, true) => self.ports.http2,
+                (true, true) => self.ports.http2_tls,
+            },
             tls,
             ca,
-            gzip,
+            gzip: workload == Workload::Gzip,
+            http2,
         })
     }
 }
@@ -154,8 +156,7 @@ pub(crate) fn run(arguments: &[String], snapshot: Snapshot) -> Done {
         .install_default()
         .map_err(|_| "a provider is installed already")?;
     let mut site = Site {
-        plain: 0,
-        tls: 0,
+        ports: Ports::default(),
         directory: PathBuf::new(),
         size: 64 << 20,
     };
@@ -165,20 +166,19 @@ pub(crate) fn run(arguments: &[String], snapshot: Snapshot) -> Done {
             .next()
             .ok_or_else(|| format!("{option} needs a value"))?;
         match option.as_str() {
-            "--plain" => site.plain = value.parse()?,
-            "--tls" => site.tls = value.parse()?,
+            "--ports" => site.ports = Ports::parse(value)?,
             "--size" => site.size = value.parse()?,
             "--directory" => site.directory = value.into(),
             _ => return Err(format!("unknown option {option}").into()),
         }
     }
-    if site.plain != 0 {
+    if site.ports.plain != 0 {
         return work(&site, peer, workload, times, snapshot);
     }
     // Alone, as for a profiler: its own server and files.
     let scratch = Scratch::new()?;
     let server = Server::start(&scratch.0)?;
-    (site.plain, site.tls, site.directory) = (server.plain, server.tls, scratch.0.clone());
+    (site.ports, site.directory) = (server.ports, scratch.0.clone());
     if workload == Workload::UploadFile.name() {
         make_upload_file(&site.upload_file(), site.size)?;
     }
@@ -186,36 +186,39 @@ pub(crate) fn run(arguments: &[String], snapshot: Snapshot) -> Done {
 }
 
 fn work(site: &Site, peer: &str, workload: &str, times: usize, snapshot: Snapshot) -> Done {
-    if workload == HOLD {
-        let setup = site.setup(false, false)?;
+    let worked = if workload == HOLD {
         let snapshot = snapshot.ok_or("W9 needs the counting allocator: run bench-counting")?;
-        return hold(&mut *peers::make(peer, &setup)?, &setup, times, snapshot);
+        site.setup(Workload::Small)
+            .and_then(|setup| hold(&mut *peers::make(peer, &setup)?, &setup, times, snapshot))
+    } else {
+        spend(site, peer, workload, times, snapshot)
+    };
+    match worked {
+        Err(error) if error.is::<NotOffered>() => {
+            println!("not-offered");
+            Ok(())
+        }
+        worked => worked,
     }
+}
+
+fn spend(site: &Site, peer: &str, workload: &str, times: usize, snapshot: Snapshot) -> Done {
     let workload = Workload::parse(workload)?;
-    let setup = site.setup(workload.is_tls(), workload == Workload::Gzip)?;
+    let setup = site.setup(workload)?;
     let job = Job::new(workload, site.size, site.upload_file());
     let mut peer = peers::make(peer, &setup)?;
     let heap = || snapshot.map_or_else(Heap::default, |snapshot| snapshot());
-    match job.warm_up(&mut *peer, &setup) {
-        Ok(()) => {}
-        Err(error) if error.is::<NotOffered>() => {
-            println!("not-offered");
-            return Ok(());
-        }
-        Err(error) => return Err(error),
-    }
-    let server = server_cpu(site.plain)?;
+    let connections = http2_connections(site.ports.plain)?;
+    job.warm_up(&mut *peer, &setup)?;
+    let server = server_cpu(site.ports.plain)?;
     let before = heap();
-    let spent = match Spent::during(|| job.run(&mut *peer, &setup, times)) {
-        Ok(spent) => spent,
-        Err(error) if error.is::<NotOffered>() => {
-            println!("not-offered");
-            return Ok(());
-        }
-        Err(error) => return Err(error),
-    };
+    let spent = Spent::during(|| job.run(&mut *peer, &setup, times))?;
     let allocations = heap().allocations - before.allocations;
-    let server = server_cpu(site.plain)? - server;
+    let server = server_cpu(site.ports.plain)? - server;
+    let opened = http2_connections(site.ports.plain)? - connections;
+    if opened != u64::from(workload.is_http2()) {
+        return Err(format!("{opened} HTTP/2 connections").into());
+    }
     println!(
         "spent {} {server} {} {allocations}",
         spent.cpu.as_nanos(),
@@ -252,12 +255,18 @@ fn release(port: u16) -> Done {
 
 /// The CPU time of the server so far, in nanoseconds.
 fn server_cpu(port: u16) -> Done<u64> {
-    let answer = ask(port, "/cpu")?;
-    let body = answer
-        .rsplit("\r\n")
-        .next()
-        .ok_or("the server gives no CPU time")?;
-    Ok(body.parse()?)
+    number(port, "/cpu")
+}
+
+/// How many connections the HTTP/2 server has accepted so far.
+fn http2_connections(port: u16) -> Done<u64> {
+    number(port, "/connections")
+}
+
+fn number(port: u16, path: &str) -> Done<u64> {
+    let answer = ask(port, path)?;
+    let body = answer.rsplit("\r\n").next();
+    Ok(body.ok_or("the server gives no number")?.parse()?)
 }
 
 fn ask(port: u16, path: &str) -> Done<String> {

@@ -197,18 +197,8 @@ struct Connection {
 
 impl Connection {
     fn open(setup: &Setup) -> Done<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", setup.port))?;
-        stream.set_nodelay(true)?;
-        let stream = match &setup.tls {
-            None => Stream::Plain(stream),
-            Some(config) => {
-                let name = ServerName::try_from("127.0.0.1")?;
-                let session = ClientConnection::new(config.clone(), name)?;
-                Stream::Tls(Box::new(StreamOwned::new(session, stream)))
-            }
-        };
         Ok(Self {
-            stream,
+            stream: Stream::open(setup)?,
             response: None,
         })
     }
@@ -245,9 +235,24 @@ impl Connection {
 }
 
 #[derive(Debug)]
-enum Stream {
+pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    pub(crate) fn open(setup: &Setup) -> Done<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", setup.port))?;
+        stream.set_nodelay(true)?;
+        Ok(match &setup.tls {
+            None => Self::Plain(stream),
+            Some(config) => {
+                let name = ServerName::try_from("127.0.0.1")?;
+                let session = ClientConnection::new(config.clone(), name)?;
+                Self::Tls(Box::new(StreamOwned::new(session, stream)))
+            }
+        })
+    }
 }
 
 impl Read for Stream {
@@ -276,7 +281,7 @@ impl Write for Stream {
 }
 
 /// What stands after `scheme://host:port`.
-fn path(url: &str) -> &str {
+pub(crate) fn path(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |at| at + 3);
     url[authority..]
         .find('/')

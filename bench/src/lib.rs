@@ -1,7 +1,7 @@
 //! Ratios of dimorph and its peers against a raw socket, measured on loopback in one run.
 //!
 //! ```text
-//! run ── serve DIR                       the server: raw blocking sockets, its own process
+//! run ── serve DIR                       the server: raw blocking sockets, and hyper for HTTP/2; its own process
 //!     ├─ child PEER WORKLOAD N           one peer, one workload: CPU time of that process alone
 //!     ├─ strace -c -f  child …           twice, with two counts; the difference has no start-up in it
 //!     ├─ valgrind      child …           the same
@@ -19,11 +19,15 @@
 mod application;
 mod child;
 mod floor;
+mod floor_http2;
 mod measure;
 mod options;
 mod peers;
+mod rounds;
 mod server;
+mod server_http2;
 mod table;
+mod targets;
 mod tls;
 mod tools;
 mod workload;

@@ -8,8 +8,9 @@ pub(crate) const HELP: &str = "\
 usage: bench [--quick] [--only W1,W3] [--peers floor,ureq] [--size BYTES] [--rounds N] [--cpu N] [--markdown] [--no-tools]
        bench child PEER WORKLOAD N [--size BYTES]     one peer alone, for a profiler; starts its own server
 
-  --quick      small sizes and few rounds: shows that all of it runs, measures little
-  --only       rows by the start of their names: W1 is W1 and W1-tls; app is the application in process
+  --quick      small sizes and few rounds: shows that all of it runs, measures little; fails where dimorph's HTTP/2 or its
+               applications in process are behind by more than noise, as a long run does
+  --only       rows by the start of their names: W1 is W1 and W1-tls, W7 the HTTP/2 streams and W7b its threads; app is the application in process
   --peers      columns by name; the floor is always there
   --size       bytes of the large bodies (default 1 GiB; --quick 64 MiB)
   --rounds     rounds of the small workloads (default 11; large bodies take half of them)

@@ -1,11 +1,13 @@
-//! The server of every workload: raw blocking sockets, a thread each, responses made beforehand.
+//! The server of every workload: raw blocking sockets, a thread each, responses made beforehand. Those of HTTP/2 go to
+//! [`server_http2`] in the same process.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
-use std::thread;
+use std::{fmt, thread};
 
 use cpu_time::ProcessTime;
 use flate2::Compression;
@@ -13,7 +15,7 @@ use flate2::write::GzEncoder;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::workload::GZIP_BODY;
-use crate::{Done, tls};
+use crate::{Done, server_http2, tls};
 
 /// Half of the body that `/hold` keeps back until `/release`.
 pub(crate) const HELD_HALF: usize = 1024;
@@ -22,16 +24,52 @@ const PIECE: usize = 256 << 10;
 const CHUNK: usize = 16 << 10;
 const FIELDS: &str = "server: bench\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\ncontent-type: text/plain; charset=utf-8\r\n";
 
+/// Where the server listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ports {
+    pub(crate) plain: u16,
+    pub(crate) tls: u16,
+    pub(crate) http2: u16,
+    pub(crate) http2_tls: u16,
+}
+
+impl Ports {
+    /// Reads what `Display` writes.
+    pub(crate) fn parse(text: &str) -> Done<Self> {
+        let ports = text.trim().split(',').map(str::parse);
+        match ports.collect::<Result<Vec<u16>, _>>()?[..] {
+            [plain, tls, http2, http2_tls] => Ok(Self {
+                plain,
+                tls,
+                http2,
+                http2_tls,
+            }),
+            _ => Err(format!("{text:?} are not four ports").into()),
+        }
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            plain,
+            tls,
+            http2,
+            http2_tls,
+        } = self;
+        write!(formatter, "{plain},{tls},{http2},{http2_tls}")
+    }
+}
+
 /// A running server process, ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
-    pub(crate) plain: u16,
-    pub(crate) tls: u16,
+    pub(crate) ports: Ports,
 }
 
 impl Server {
-    /// Starts this program again as a server and reads its two ports.
+    /// Starts this program again as a server and reads its ports.
     pub(crate) fn start(directory: &std::path::Path) -> Done<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg("serve")
@@ -42,13 +80,9 @@ impl Server {
         let mut line = String::new();
         let output = process.stdout.take().ok_or("the server has no output")?;
         BufReader::new(output).read_line(&mut line)?;
-        let mut ports = line.split_whitespace().map(str::parse::<u16>);
-        let mut port = || ports.next().ok_or("the server names no port");
-        let (plain, tls) = (port()??, port()??);
         Ok(Self {
             process,
-            plain,
-            tls,
+            ports: Ports::parse(&line)?,
         })
     }
 }
@@ -64,16 +98,19 @@ impl Drop for Server {
 /// Serves until the standard input ends, which it does with the parent.
 pub(crate) fn serve(arguments: &[String]) -> Done {
     let directory = PathBuf::from(arguments.first().ok_or("serve needs a directory")?);
-    let config = tls::server_config(&directory)?;
+    let config = tls::server_config(&directory, false)?;
     let (plain, secure) = (
         TcpListener::bind("127.0.0.1:0")?,
         TcpListener::bind("127.0.0.1:0")?,
     );
-    println!(
-        "{} {}",
-        plain.local_addr()?.port(),
-        secure.local_addr()?.port()
-    );
+    let (http2, http2_tls) = server_http2::start(&directory)?;
+    let ports = Ports {
+        plain: plain.local_addr()?.port(),
+        tls: secure.local_addr()?.port(),
+        http2,
+        http2_tls,
+    };
+    println!("{ports}");
     thread::spawn(move || accept(&plain, None));
     thread::spawn(move || accept(&secure, Some(&config)));
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
@@ -127,8 +164,12 @@ fn answer(mut stream: impl Read + Write) -> Done {
             "bytes" => send_bytes(&mut stream, count.parse()?)?,
             "chunked" => send_chunked(&mut stream, count.parse()?)?,
             "cpu" => {
-                let spent = format!("{:020}", ProcessTime::try_now()?.as_duration().as_nanos());
-                stream.write_all(&ok("content-length: 20\r\n", spent.as_bytes()))?;
+                let spent = ProcessTime::try_now()?.as_duration().as_nanos();
+                stream.write_all(&number(spent))?;
+            }
+            "connections" => {
+                let accepted = server_http2::ACCEPTED.load(Ordering::Relaxed);
+                stream.write_all(&number(accepted.into()))?;
             }
             "gzip" => stream.write_all(gzip())?,
             "upload" => {
@@ -153,6 +194,10 @@ fn answer(mut stream: impl Read + Write) -> Done {
         stream.flush()?;
     }
     Ok(())
+}
+
+fn number(value: u128) -> Vec<u8> {
+    ok("content-length: 20\r\n", format!("{value:020}").as_bytes())
 }
 
 fn ok(fields: &str, body: &[u8]) -> Vec<u8> {

@@ -1,41 +1,22 @@
 //! Runs the rounds and prints the tables.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::Done;
 use crate::application::{self, APPLICATION, AT_LEAST};
-use crate::child::{HOLD, Report, Scratch, Site, make_upload_file};
+use crate::child::{HOLD, Scratch, Site, make_upload_file};
 use crate::measure::{Spread, pin};
 use crate::options::Options;
 use crate::peers::FLOOR;
+use crate::rounds::{self, Cost, Rounds, large_rounds, nanoseconds, ran, ratio};
 use crate::server::Server;
+use crate::targets::TARGETS;
 use crate::tools::Tools;
 use crate::workload::Workload;
 
 /// Connections that W9 opens.
 const HELD: usize = 100;
 const NONE: &str = "–";
-
-/// The costs of every peer; one entry per round.
-type Rounds = Vec<HashMap<&'static str, Cost>>;
-
-/// Nanoseconds of CPU per operation.
-#[derive(Clone, Copy, Debug)]
-struct Cost {
-    client: f64,
-    server: f64,
-}
-
-impl Cost {
-    fn client(&self) -> f64 {
-        self.client
-    }
-
-    fn both_ends(&self) -> f64 {
-        self.client + self.server
-    }
-}
 
 pub(crate) fn run(options: &Options) -> Done {
     let tools = if options.tools {
@@ -47,8 +28,7 @@ pub(crate) fn run(options: &Options) -> Done {
     let scratch = Scratch::new()?;
     let server = Server::start(&scratch.0)?;
     let site = Site {
-        plain: server.plain,
-        tls: server.tls,
+        ports: server.ports,
         directory: scratch.0.clone(),
         size: options.size,
     };
@@ -60,7 +40,10 @@ pub(crate) fn run(options: &Options) -> Done {
     let mut results = Vec::new();
     for &workload in &workloads {
         eprintln!("{} {}", workload.name(), workload.title());
-        results.push((workload, rounds(&site, workload, options, &mut failures)?));
+        results.push((
+            workload,
+            rounds::run(&site, workload, options, &mut failures)?,
+        ));
     }
     let mut output = Output {
         markdown: options.markdown,
@@ -78,6 +61,7 @@ pub(crate) fn run(options: &Options) -> Done {
         output.per_request(&tools, &site, &results, options, &mut failures);
         output.per_connection(&tools, &site, &results, options, &mut failures);
     }
+    output.targets(&results, &mut failures);
     if options.wants(APPLICATION) {
         eprintln!("{APPLICATION} an axum application, in process and over loopback");
         output.application(options, &mut failures);
@@ -90,67 +74,6 @@ pub(crate) fn run(options: &Options) -> Done {
     } else {
         Err(failures.join("\n       ").into())
     }
-}
-
-fn large_rounds(options: &Options) -> usize {
-    options.rounds.div_ceil(2)
-}
-
-/// Every peer once per round. The order turns by one each round and runs backwards in every other one, so that none
-/// always follows the same neighbour.
-fn rounds(
-    site: &Site,
-    workload: Workload,
-    options: &Options,
-    failures: &mut Vec<String>,
-) -> Done<Rounds> {
-    let program = std::env::current_exe()?;
-    let times = workload.operations(options.quick);
-    let count = if workload.is_large() {
-        large_rounds(options)
-    } else {
-        options.rounds
-    };
-    let mut peers = options.peers();
-    let mut rounds = Rounds::new();
-    for round in 0..count {
-        let mut order = peers.clone();
-        order.rotate_left(round % peers.len());
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        let mut spent = HashMap::new();
-        for peer in order {
-            match Report::of(&site.child(&program, peer, workload.name(), times)) {
-                Ok(Report::Spent { cpu, server, .. }) => {
-                    let each = |nanoseconds| nanoseconds as f64 / times as f64;
-                    spent.insert(
-                        peer,
-                        Cost {
-                            client: each(cpu),
-                            server: each(server),
-                        },
-                    );
-                }
-                Ok(_) => peers.retain(|name| *name != peer),
-                Err(error) => {
-                    peers.retain(|name| *name != peer);
-                    failures.push(error.to_string());
-                }
-            }
-        }
-        rounds.push(spent);
-    }
-    Ok(rounds)
-}
-
-fn ratio(rounds: &Rounds, peer: &str, of: fn(&Cost) -> f64) -> Option<Spread> {
-    let ratio = |round: &HashMap<_, _>| Some(of(round.get(peer)?) / of(round.get(FLOOR)?));
-    Spread::of(rounds.iter().filter_map(ratio))
-}
-
-fn nanoseconds(rounds: &Rounds, peer: &str, of: fn(&Cost) -> f64) -> Option<Spread> {
-    Spread::of(rounds.iter().filter_map(|round| round.get(peer).map(of)))
 }
 
 #[derive(Debug)]
@@ -166,14 +89,20 @@ impl Output {
 
     /// Workloads down, peers across.
     fn ratios(&mut self, results: &[(Workload, Rounds)], peers: &[&'static str]) {
-        let timed = results
-            .iter()
-            .filter(|(workload, _)| *workload != Workload::New);
-        self.costs("workload", timed, peers, Cost::client);
+        let timed = |http2| {
+            results.iter().filter(move |(workload, _)| {
+                *workload != Workload::New && workload.is_http2() == http2
+            })
+        };
+        self.costs("workload", timed(false), peers, Cost::client);
+        self.costs("HTTP/2", timed(true), peers, Cost::client);
         // The kernel bills the work of a loopback connection to whichever end happens to run: where that work is all
         // there is, only the sum of the two can be repeated.
-        let large = results.iter().filter(|(workload, _)| workload.is_large());
-        self.costs("client and server together", large, peers, Cost::both_ends);
+        let large = |http2| timed(http2).filter(|(workload, _)| workload.is_large());
+        let title = "client and server together";
+        self.costs(title, large(false), peers, Cost::both_ends);
+        let title = "HTTP/2, client and server together";
+        self.costs(title, large(true), peers, Cost::both_ends);
     }
 
     fn costs<'a>(
@@ -183,24 +112,19 @@ impl Output {
         peers: &[&'static str],
         of: fn(&Cost) -> f64,
     ) {
+        let results: Vec<_> = results.collect();
+        let peers: Vec<_> = peers
+            .iter()
+            .filter(|peer| **peer != FLOOR && results.iter().any(|(_, rounds)| ran(rounds, peer)))
+            .collect();
         let mut rows = vec![vec![title.to_owned(), "floor".to_owned()]];
-        rows[0].extend(
-            peers
-                .iter()
-                .filter(|peer| **peer != FLOOR)
-                .map(|peer| (*peer).to_owned()),
-        );
+        rows[0].extend(peers.iter().map(|peer| (**peer).to_owned()));
         for (workload, rounds) in results {
             let floor = nanoseconds(rounds, FLOOR, of)
                 .map_or(NONE.to_owned(), |spread| time(spread.median));
             let mut row = vec![format!("{} {}", workload.name(), workload.title()), floor];
-            for peer in peers.iter().filter(|peer| **peer != FLOOR) {
-                row.push(ratio(rounds, peer, of).map_or(NONE.to_owned(), |spread| {
-                    format!(
-                        "{:.2} ({:.2}–{:.2})",
-                        spread.median, spread.least, spread.greatest
-                    )
-                }));
+            for peer in &peers {
+                row.push(ratio(rounds, peer, FLOOR, of).map_or(NONE.to_owned(), spread));
             }
             rows.push(row);
         }
@@ -209,7 +133,7 @@ impl Output {
         }
     }
 
-    /// W1 by peer, with the repeatable figures.
+    /// Small requests by peer, with the repeatable figures.
     fn per_request(
         &mut self,
         tools: &Tools,
@@ -219,26 +143,41 @@ impl Output {
         failures: &mut Vec<String>,
     ) {
         for (workload, rounds) in results {
-            if !matches!(workload, Workload::Small | Workload::SmallTls) {
+            if !matches!(
+                workload,
+                Workload::Small
+                    | Workload::SmallTls
+                    | Workload::Streams
+                    | Workload::StreamsTls
+                    | Workload::StreamThreads
+            ) {
                 continue;
             }
             let title = format!("{} {}", workload.name(), workload.title());
             let head = [
                 title.as_str(),
                 "CPU / floor",
+                "per CPU second",
                 "instructions",
                 "allocations",
                 "system calls",
             ];
             let mut rows = vec![head.map(str::to_owned).to_vec()];
             for peer in options.peers() {
+                if !ran(rounds, peer) {
+                    continue;
+                }
                 eprintln!(
                     "{} of {peer}: instructions, allocations, system calls",
                     workload.name()
                 );
                 let name = workload.name();
-                let cpu = ratio(rounds, peer, Cost::client)
+                let cpu = ratio(rounds, peer, FLOOR, Cost::client)
                     .map_or(NONE.to_owned(), |spread| format!("{:.2}", spread.median));
+                let rate = nanoseconds(rounds, peer, Cost::client)
+                    .map_or(NONE.to_owned(), |spread| {
+                        format!("{:.0}k", 1e9 / spread.median / 1e3)
+                    });
                 let instructions = kept(tools.instructions(site, peer, name), failures, |count| {
                     format!("{:.1}k", count / 1000.0)
                 });
@@ -248,7 +187,14 @@ impl Output {
                 let calls = kept(tools.system_calls(site, peer, name), failures, |count| {
                     format!("{count:.1}")
                 });
-                rows.push(vec![peer.to_owned(), cpu, instructions, allocations, calls]);
+                rows.push(vec![
+                    peer.to_owned(),
+                    cpu,
+                    rate,
+                    instructions,
+                    allocations,
+                    calls,
+                ]);
             }
             self.table(&rows);
         }
@@ -290,9 +236,34 @@ impl Output {
             }
             let made = made.and_then(|(_, rounds)| nanoseconds(rounds, peer, Cost::client));
             let made = made.map_or(NONE.to_owned(), |spread| time(spread.median));
-            rows.push(vec![peer.to_owned(), in_flight, idle, made]);
+            let row = vec![peer.to_owned(), in_flight, idle, made];
+            if row[1..].iter().any(|cell| cell != NONE) {
+                rows.push(row);
+            }
         }
         self.table(&rows);
+    }
+
+    /// What must hold between two peers, as far as they ran.
+    fn targets(&mut self, results: &[(Workload, Rounds)], failures: &mut Vec<String>) {
+        let head = ["CPU time against another's", "reached", "at most"];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        for target in &TARGETS {
+            let Some(reached) = target.reached(results) else {
+                continue;
+            };
+            let (name, peer, against) = (target.workload.name(), target.peer, target.against);
+            let (text, at_most) = (spread(reached), format!("{:.2}", target.at_most));
+            if target.is_missed_by(reached) {
+                failures.push(format!(
+                    "{name}: {peer} spends {text} times the CPU time of {against}, and may spend {at_most}"
+                ));
+            }
+            rows.push(vec![format!("{name} {peer} / {against}"), text, at_most]);
+        }
+        if rows.len() > 1 {
+            self.table(&rows);
+        }
     }
 
     /// Requests per second, and what asking in process is faster by.
@@ -379,6 +350,10 @@ fn kept(
         }
         None => NONE.to_owned(),
     }
+}
+
+fn spread(of: Spread) -> String {
+    format!("{:.2} ({:.2}–{:.2})", of.median, of.least, of.greatest)
 }
 
 fn time(nanoseconds: f64) -> String {

@@ -29,7 +29,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(default_provider())
 }
 
-pub(crate) fn server_config(directory: &Path) -> Done<Arc<ServerConfig>> {
+pub(crate) fn server_config(directory: &Path, http2: bool) -> Done<Arc<ServerConfig>> {
     let chain = vec![CertificateDer::from(fs::read(directory.join("cert.der"))?)];
     let key = PrivateKeyDer::try_from(fs::read(directory.join("key.der"))?)?;
     let mut config = ServerConfig::builder_with_provider(provider())
@@ -37,15 +37,24 @@ pub(crate) fn server_config(directory: &Path) -> Done<Arc<ServerConfig>> {
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.ticketer = Ticketer::new()?;
+    if http2 {
+        config.alpn_protocols = vec![HTTP2.to_vec()];
+    }
     Ok(Arc::new(config))
 }
 
-pub(crate) fn client_config(authority: &[u8]) -> Done<Arc<ClientConfig>> {
+/// What is offered by ALPN for HTTP/2, and nothing beside it.
+pub(crate) const HTTP2: &[u8] = b"h2";
+
+pub(crate) fn client_config(authority: &[u8], http2: bool) -> Done<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(authority.to_vec()))?;
-    let config = ClientConfig::builder_with_provider(provider())
+    let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    if http2 {
+        config.alpn_protocols = vec![HTTP2.to_vec()];
+    }
     Ok(Arc::new(config))
 }

@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 use crate::Done;
 use crate::child::{Report, Site};
 
-const FEW: usize = 200;
-const MANY: usize = 1200;
+/// Multiples of the tasks, threads and streams of every workload that is counted.
+const FEW: usize = 800;
+const MANY: usize = 2400;
 
 /// Which of the programs are there.
 #[derive(Debug, Default)]
@@ -99,12 +100,13 @@ impl Tools {
         peer: &str,
         connections: usize,
     ) -> Option<Done<(i64, i64)>> {
-        self.counting.as_ref().map(|program| {
-            match Report::of(&site.child(program, peer, crate::child::HOLD, connections))? {
-                Report::Held { in_flight, idle } => Ok((in_flight, idle)),
-                report => Err(format!("a child reports {report:?}").into()),
-            }
-        })
+        let program = self.counting.as_ref()?;
+        match Report::of(&site.child(program, peer, crate::child::HOLD, connections)) {
+            Ok(Report::Held { in_flight, idle }) => Some(Ok((in_flight, idle))),
+            Ok(Report::NotOffered) => None,
+            Ok(report) => Some(Err(format!("a child reports {report:?}").into())),
+            Err(error) => Some(Err(error)),
+        }
     }
 }
 

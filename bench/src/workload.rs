@@ -12,6 +12,9 @@ use crate::peers::Peer;
 pub(crate) const TASKS: usize = 64;
 pub(crate) const THREADS: usize = 32;
 
+/// HTTP/2 streams open at once in W7.
+pub(crate) const STREAMS: usize = 100;
+
 /// The bytes of the decoded W10 body.
 pub(crate) const GZIP_BODY: usize = 1 << 20;
 
@@ -33,11 +36,16 @@ pub(crate) enum Workload {
     Connect,
     ConnectTls,
     Gzip,
+    Streams,
+    StreamsTls,
+    StreamThreads,
+    StreamDownload,
+    StreamDownloadTls,
     New,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Small,
         Self::SmallTls,
         Self::Tasks,
@@ -51,6 +59,11 @@ impl Workload {
         Self::Connect,
         Self::ConnectTls,
         Self::Gzip,
+        Self::Streams,
+        Self::StreamsTls,
+        Self::StreamThreads,
+        Self::StreamDownload,
+        Self::StreamDownloadTls,
         Self::New,
     ];
 
@@ -69,6 +82,11 @@ impl Workload {
             Self::Connect => "W5",
             Self::ConnectTls => "W5-tls",
             Self::Gzip => "W10",
+            Self::Streams => "W7",
+            Self::StreamsTls => "W7-tls",
+            Self::StreamThreads => "W7b",
+            Self::StreamDownload => "W7-bulk",
+            Self::StreamDownloadTls => "W7-bulk-tls",
             Self::New => "new",
         }
     }
@@ -88,6 +106,11 @@ impl Workload {
             Self::Connect => "new connection per request",
             Self::ConnectTls => "new connection per request, TLS resumed",
             Self::Gzip => "1 MiB body, gzip",
+            Self::Streams => "small GET, 100 HTTP/2 streams",
+            Self::StreamsTls => "small GET, 100 HTTP/2 streams, TLS",
+            Self::StreamThreads => "small GET, 32 threads on one HTTP/2 connection",
+            Self::StreamDownload => "download over one HTTP/2 stream",
+            Self::StreamDownloadTls => "download over one HTTP/2 stream, TLS",
             Self::New => "`Client::new()` after the first",
         }
     }
@@ -102,7 +125,24 @@ impl Workload {
     pub(crate) fn is_tls(self) -> bool {
         matches!(
             self,
-            Self::SmallTls | Self::DownloadTls | Self::UploadTls | Self::ConnectTls
+            Self::SmallTls
+                | Self::DownloadTls
+                | Self::UploadTls
+                | Self::ConnectTls
+                | Self::StreamsTls
+                | Self::StreamDownloadTls
+        )
+    }
+
+    /// Whether the client is to speak HTTP/2: by prior knowledge, or over TLS by ALPN.
+    pub(crate) fn is_http2(self) -> bool {
+        matches!(
+            self,
+            Self::Streams
+                | Self::StreamsTls
+                | Self::StreamThreads
+                | Self::StreamDownload
+                | Self::StreamDownloadTls
         )
     }
 
@@ -116,6 +156,8 @@ impl Workload {
                 | Self::Upload
                 | Self::UploadFile
                 | Self::UploadTls
+                | Self::StreamDownload
+                | Self::StreamDownloadTls
         )
     }
 
@@ -125,6 +167,8 @@ impl Workload {
             Self::Small | Self::SmallTls => 4000,
             Self::Tasks => 100 * TASKS,
             Self::Threads => 100 * THREADS,
+            Self::Streams | Self::StreamsTls => 400 * STREAMS,
+            Self::StreamThreads => 400 * THREADS,
             Self::Connect => 600,
             Self::ConnectTls => 200,
             Self::Gzip => 60,
@@ -138,7 +182,8 @@ impl Workload {
     fn warm_up(self) -> usize {
         match self {
             Self::Tasks => TASKS * 2,
-            Self::Threads => THREADS * 2,
+            Self::Threads | Self::StreamThreads => THREADS * 2,
+            Self::Streams | Self::StreamsTls => STREAMS * 2,
             Self::New => 1,
             _ => 20,
         }
@@ -154,6 +199,7 @@ pub(crate) struct Setup {
     /// The authority's certificate, for those that take no configuration.
     pub(crate) ca: Vec<u8>,
     pub(crate) gzip: bool,
+    pub(crate) http2: bool,
 }
 
 impl Setup {
@@ -176,7 +222,10 @@ pub(crate) struct Job {
 impl Job {
     pub(crate) fn new(workload: Workload, size: u64, file: PathBuf) -> Self {
         let path = match workload {
-            Workload::Download | Workload::DownloadTls => format!("/bytes/{size}"),
+            Workload::Download
+            | Workload::DownloadTls
+            | Workload::StreamDownload
+            | Workload::StreamDownloadTls => format!("/bytes/{size}"),
             Workload::DownloadChunked => format!("/chunked/{size}"),
             Workload::Upload | Workload::UploadFile | Workload::UploadTls => "/upload".to_owned(),
             Workload::Connect | Workload::ConnectTls => "/once".to_owned(),
@@ -201,7 +250,10 @@ impl Job {
 
     pub(crate) fn warm_up(&self, peer: &mut dyn Peer, setup: &Setup) -> Done {
         match self.workload {
-            Workload::Download | Workload::DownloadTls => {
+            Workload::Download
+            | Workload::DownloadTls
+            | Workload::StreamDownload
+            | Workload::StreamDownloadTls => {
                 peer.download(&setup.url(&format!("/bytes/{}", 8 << 20)), 8 << 20)
             }
             Workload::DownloadChunked => {
@@ -225,8 +277,13 @@ impl Job {
             | Workload::ConnectTls
             | Workload::Gzip => peer.get(&url, times),
             Workload::Tasks => peer.get_tasks(&url, times, TASKS),
-            Workload::Threads => peer.get_threads(&url, times, THREADS),
-            Workload::Download | Workload::DownloadChunked | Workload::DownloadTls => {
+            Workload::Streams | Workload::StreamsTls => peer.get_tasks(&url, times, STREAMS),
+            Workload::Threads | Workload::StreamThreads => peer.get_threads(&url, times, THREADS),
+            Workload::Download
+            | Workload::DownloadChunked
+            | Workload::DownloadTls
+            | Workload::StreamDownload
+            | Workload::StreamDownloadTls => {
                 (0..times).try_for_each(|_| peer.download(&url, self.size))
             }
             Workload::Upload | Workload::UploadTls => {

@@ -30,7 +30,6 @@ BINARY_SECONDS = 900
 TEST_SECONDS = 120
 
 INTERNET = "needs a host on the internet"
-HTTP2 = "speaks HTTP/2, which this package does not yet"
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Suite:
 
 
 SUITES = (
-    Suite("wiremock", "0.6.5", ("--tests",), later={"hello_reqwest_http2": HTTP2}),
-    Suite("mockito", "1.7.2", ("--tests",), environment={"CLICOLOR_FORCE": "1"}, later={"test_http2_requests_async": HTTP2}),
+    Suite("wiremock", "0.6.5", ("--tests",)),
+    Suite("mockito", "1.7.2", ("--tests",), environment={"CLICOLOR_FORCE": "1"}),
     Suite("axum", "0.8.9", ("--lib", "--features", "http2,macros,multipart,ws,axum-macros?/__private")),
     # Without `https`: with it every test asks for a server whose authority the machine would have to trust.
     Suite(

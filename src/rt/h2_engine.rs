@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -55,6 +55,11 @@ pub(crate) struct Facts {
     data: AtomicU64,
     /// Bytes that came at all.
     heard: AtomicU64,
+    /// Who waits for any byte, and whether anybody does.
+    listening: Mutex<Vec<Waker>>,
+    anybody_listens: AtomicBool,
+    /// So many bytes had been heard, and one, when it was doubted that the server is still there.
+    doubt: AtomicU64,
     /// The stream of the frame of which a part is still to come.
     unfinished: AtomicU32,
     /// Streams that somebody holds.
@@ -98,6 +103,9 @@ impl Facts {
             header_block: AtomicUsize::new(0),
             data: AtomicU64::new(0),
             heard: AtomicU64::new(0),
+            listening: Mutex::default(),
+            anybody_listens: AtomicBool::new(false),
+            doubt: AtomicU64::new(0),
             unfinished: AtomicU32::new(0),
             streams: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
@@ -152,6 +160,40 @@ impl Facts {
     /// How many bytes came.
     pub(crate) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Ready once more was heard than `before`, or the connection takes no more streams.
+    pub(crate) fn poll_heard(&self, before: u64, cx: &mut Context<'_>) -> Poll<()> {
+        let mut listening = self
+            .listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        listening.push(cx.waker().clone());
+        self.anybody_listens.store(true, Ordering::SeqCst);
+        match self.heard.load(Ordering::SeqCst) != before || !self.is_open() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+
+    fn wake_listening(&self) {
+        if self.anybody_listens.swap(false, Ordering::SeqCst) {
+            let mut listening = self
+                .listening
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            listening.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Has a PING ask whether the server is still there, with the next frames that go out.
+    pub(crate) fn doubt(&self) {
+        self.doubt.store(self.heard() + 1, Ordering::Relaxed);
+    }
+
+    /// Tells whether nothing was heard since that was doubted.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.doubt.load(Ordering::Relaxed) == self.heard() + 1
     }
 
     /// Tells whether a part of a frame of this stream is still to come.
@@ -251,7 +293,8 @@ impl<W: Wire> AsyncRead for Pipe<W> {
             facts.set_end(End::Refused(refusal));
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal)));
         }
-        facts.heard.fetch_add(read as u64, Ordering::Relaxed);
+        facts.heard.fetch_add(read as u64, Ordering::SeqCst);
+        facts.wake_listening();
         facts.data.store(this.meter.data_bytes(), Ordering::Relaxed);
         let unfinished = this.meter.unfinished();
         facts.unfinished.store(unfinished, Ordering::Relaxed);
@@ -365,6 +408,8 @@ pub(crate) struct Engine<W: Wire> {
     connection: Connection<Pipe<W>, Bytes>,
     facts: Arc<Facts>,
     pulse: Option<Pulse>,
+    /// Whether every poll has to look at the pulse.
+    beats: bool,
 }
 
 /// PINGs, and what is learnt from them.
@@ -390,9 +435,6 @@ pub(crate) struct Turn {
     pub(crate) over: bool,
     /// The listener is to be told, once no lock is held.
     pub(crate) changed: bool,
-    /// The peer spoke for the first time.
-    #[allow(dead_code, reason = "threads that drive wait for it")]
-    pub(crate) began: bool,
 }
 
 impl<W: Wire> Engine<W> {
@@ -431,22 +473,21 @@ impl<W: Wire> Engine<W> {
         let bdp = options
             .adaptive_window
             .then(|| Bdp::new(options.stream_window));
-        let pulse = match (keep_alive, bdp) {
-            (None, None) => None,
-            (keep_alive, bdp) => connection.ping_pong().map(|pings| Pulse {
-                pings,
-                waiting: false,
-                keep_alive,
-                bdp,
-                window: options.connection_window,
-                heard: 0,
-                data: 0,
-            }),
-        };
+        let beats = keep_alive.is_some() || bdp.is_some();
+        let pulse = connection.ping_pong().map(|pings| Pulse {
+            pings,
+            waiting: false,
+            keep_alive,
+            bdp,
+            window: options.connection_window,
+            heard: 0,
+            data: 0,
+        });
         let engine = Engine {
             connection,
             facts: facts.clone(),
             pulse,
+            beats,
         };
         Ok((engine, sender, facts))
     }
@@ -459,22 +500,21 @@ impl<W: Wire> Engine<W> {
     /// Receives and sends what can be.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Turn {
         let was_open = self.facts.is_open();
-        let was_silent = self.facts.heard() == 0;
         let polled = Pin::new(&mut self.connection).poll(cx);
         let capacity = self.connection.max_concurrent_send_streams();
         let before = self.facts.capacity.swap(capacity, Ordering::Relaxed);
-        let alive = match self.pulse.is_some() {
+        let alive = match self.beats || self.facts.is_doubted() {
             true => self.feel(cx),
             false => true,
         };
         let over = polled.is_ready() || !alive;
         if over {
             self.facts.retire();
+            self.facts.wake_listening();
         }
         Turn {
             over,
             changed: capacity > before || (was_open && !self.facts.is_open()),
-            began: was_silent && self.facts.heard() > 0,
         }
     }
 
@@ -498,7 +538,7 @@ impl<W: Wire> Engine<W> {
         let streams = self.facts.streams.load(Ordering::Relaxed) > 0;
         let heard = self.facts.heard.load(Ordering::Relaxed);
         let data = self.facts.data.load(Ordering::Relaxed);
-        let mut ping = false;
+        let mut ping = self.facts.is_doubted();
         if heard != pulse.heard {
             pulse.heard = heard;
             if let Some(keep_alive) = &mut pulse.keep_alive {

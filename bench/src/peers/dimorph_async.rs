@@ -23,6 +23,10 @@ impl Async {
         if let Some(config) = &setup.tls {
             builder = builder.verify(config.clone());
         }
+        if setup.http2 && setup.tls.is_none() {
+            // Over TLS it is found by ALPN.
+            builder = builder.http2_prior_knowledge();
+        }
         Ok(Self {
             runtime: current_thread()?,
             client: builder.build()?,

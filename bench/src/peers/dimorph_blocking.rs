@@ -24,6 +24,10 @@ impl Blocking {
         if let Some(config) = &setup.tls {
             builder = builder.verify(config.clone());
         }
+        if setup.http2 && setup.tls.is_none() {
+            // Over TLS it is found by ALPN.
+            builder = builder.http2_prior_knowledge();
+        }
         Ok(Self {
             client: builder.build()?,
             buffer: vec![0; super::PIECE],

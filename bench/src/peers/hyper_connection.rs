@@ -7,12 +7,9 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
-use tokio_rustls::TlsConnector;
 
-use super::{NotOffered, Peer, Stage, check, current_thread};
+use super::{NotOffered, Peer, Stage, check, connect, current_thread};
 use crate::Done;
 use crate::workload::Setup;
 
@@ -42,19 +39,15 @@ impl Hyper {
 
 impl Connections {
     async fn connect(&self) -> Done<SendRequest<Full<Bytes>>> {
-        let stream = TcpStream::connect(("127.0.0.1", self.setup.port)).await?;
-        stream.set_nodelay(true)?;
         match &self.setup.tls {
             None => {
+                let stream = connect::plain(&self.setup).await?;
                 let (sender, connection) = handshake(TokioIo::new(stream)).await?;
                 tokio::spawn(connection);
                 Ok(sender)
             }
             Some(config) => {
-                let name = ServerName::try_from("127.0.0.1")?;
-                let stream = TlsConnector::from(config.clone())
-                    .connect(name, stream)
-                    .await?;
+                let stream = connect::tls(&self.setup, config).await?;
                 let (sender, connection) = handshake(TokioIo::new(stream)).await?;
                 tokio::spawn(connection);
                 Ok(sender)

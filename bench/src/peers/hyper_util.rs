@@ -42,16 +42,24 @@ impl HyperUtil {
     pub(crate) fn new(setup: &Setup) -> Done<Self> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.http2_only(setup.http2);
         let client = match &setup.tls {
-            None => Fetch::Plain(Client::builder(TokioExecutor::new()).build(connector)),
+            None => Fetch::Plain(builder.build(connector)),
             Some(config) => {
                 connector.enforce_http(false);
-                let connector = HttpsConnectorBuilder::new()
-                    .with_tls_config(rustls::ClientConfig::clone(config))
-                    .https_only()
-                    .enable_http1()
-                    .wrap_connector(connector);
-                Fetch::Tls(Client::builder(TokioExecutor::new()).build(connector))
+                let mut config = rustls::ClientConfig::clone(config);
+                // The builder sets it, and takes no configuration that has it.
+                config.alpn_protocols.clear();
+                let https = HttpsConnectorBuilder::new()
+                    .with_tls_config(config)
+                    .https_only();
+                let connector = if setup.http2 {
+                    https.enable_http2().wrap_connector(connector)
+                } else {
+                    https.enable_http1().wrap_connector(connector)
+                };
+                Fetch::Tls(builder.build(connector))
             }
         };
         Ok(Self {

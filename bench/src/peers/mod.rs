@@ -4,9 +4,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+mod connect;
 mod dimorph_async;
 mod dimorph_blocking;
+mod h2_crate;
 mod hyper_connection;
+mod hyper_http2;
 mod hyper_util;
 mod reqwest_async;
 mod reqwest_blocking;
@@ -14,6 +17,7 @@ mod ureq_agent;
 
 use crate::Done;
 use crate::floor::Floor;
+use crate::floor_http2::FloorHttp2;
 use crate::workload::Setup;
 
 pub(crate) const FLOOR: &str = "floor";
@@ -24,6 +28,7 @@ pub(crate) const NAMES: &[&str] = &[
     "dimorph",
     "dimorph-async",
     "ureq",
+    "h2",
     "hyper",
     "hyper-util",
     "reqwest",
@@ -58,7 +63,9 @@ pub(crate) trait Peer {
     fn download(&mut self, url: &str, size: u64) -> Done;
 
     /// One POST of bytes in memory.
-    fn upload(&mut self, url: &str, body: &Bytes) -> Done;
+    fn upload(&mut self, _url: &str, _body: &Bytes) -> Done {
+        Err(NotOffered.into())
+    }
 
     /// One POST of a file, with its length announced.
     fn upload_file(&mut self, _url: &str, _file: &Path) -> Done {
@@ -66,7 +73,9 @@ pub(crate) trait Peer {
     }
 
     /// Opens so many connections, each with a response half read; calls back, reads the rest, calls back.
-    fn hold(&mut self, url: &str, count: usize, at: &mut dyn FnMut(Stage) -> Done) -> Done;
+    fn hold(&mut self, _url: &str, _count: usize, _at: &mut dyn FnMut(Stage) -> Done) -> Done {
+        Err(NotOffered.into())
+    }
 
     /// Makes one client with default settings and drops it.
     fn construct(&mut self) -> Done {
@@ -88,10 +97,15 @@ impl std::error::Error for NotOffered {}
 
 pub(crate) fn make(name: &str, setup: &Setup) -> Done<Box<dyn Peer>> {
     Ok(match name {
+        FLOOR if setup.http2 => Box::new(FloorHttp2::new(setup)),
         FLOOR => Box::new(Floor::new(setup)),
         "dimorph" => Box::new(dimorph_blocking::Blocking::new(setup)?),
         "dimorph-async" => Box::new(dimorph_async::Async::new(setup)?),
+        "ureq" if setup.http2 => return Err(NotOffered.into()),
         "ureq" => Box::new(ureq_agent::Ureq::new(setup)?),
+        "h2" if !setup.http2 => return Err(NotOffered.into()),
+        "h2" => Box::new(h2_crate::H2::new(setup)?),
+        "hyper" if setup.http2 => Box::new(hyper_http2::HyperHttp2::new(setup)?),
         "hyper" => Box::new(hyper_connection::Hyper::new(setup)?),
         "hyper-util" => Box::new(hyper_util::HyperUtil::new(setup)?),
         "reqwest" => Box::new(reqwest_async::Reqwest::new(setup)?),

@@ -23,6 +23,9 @@ impl Reqwest {
         if let Some(config) = &setup.tls {
             builder = builder.tls_backend_preconfigured(rustls::ClientConfig::clone(config));
         }
+        if setup.http2 {
+            builder = builder.http2_prior_knowledge();
+        }
         Ok(Self {
             runtime: current_thread()?,
             client: builder.build()?,

@@ -23,6 +23,9 @@ impl ReqwestBlocking {
         if let Some(config) = &setup.tls {
             builder = builder.tls_backend_preconfigured(rustls::ClientConfig::clone(config));
         }
+        if setup.http2 {
+            builder = builder.http2_prior_knowledge();
+        }
         Ok(Self {
             client: builder.build()?,
             buffer: vec![0; super::PIECE],

@@ -13,6 +13,8 @@ use crate::connect::BoxedConnectorLayer;
 use crate::dns::Resolve;
 use crate::error::{Error, Result};
 use crate::hops::Rules;
+#[cfg(feature = "http2")]
+use crate::http2::Http2;
 use crate::proxy::Matcher;
 use crate::{redirect, retry};
 
@@ -42,10 +44,15 @@ pub(crate) struct Config {
 }
 
 /// Which versions of HTTP a client speaks.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum HttpVersion {
+    /// What the server chooses in the handshake of TLS; without TLS, HTTP/1.
     All,
     Http1,
+    #[cfg_attr(
+        not(feature = "http2"),
+        allow(dead_code, reason = "an option of HTTP/2 makes it")
+    )]
     Http2,
 }
 
@@ -67,6 +74,8 @@ pub(crate) struct Wire {
     pub(crate) dns_overrides: HashMap<String, Vec<SocketAddr>>,
     pub(crate) dns_resolver: Option<Arc<dyn Resolve>>,
     pub(crate) unix_socket: Option<Arc<Path>>,
+    #[cfg(feature = "http2")]
+    pub(crate) http2: Http2,
 }
 
 /// The content codings that are asked for and decoded; those that are not compiled in stay off.
@@ -150,6 +159,8 @@ impl Default for Config {
                 dns_overrides: HashMap::new(),
                 dns_resolver: None,
                 unix_socket: None,
+                #[cfg(feature = "http2")]
+                http2: Http2::default(),
             },
             noted: Vec::new(),
         }
@@ -168,6 +179,8 @@ pub(crate) struct Built {
 /// All that makes dimorph's clients, one for each route.
 pub(crate) struct Channel {
     pub(crate) wire: Wire,
+    #[cfg(feature = "http2")]
+    pub(crate) http_version: HttpVersion,
     pub(crate) codings: Vec<&'static str>,
     pub(crate) user_agent: Option<HeaderValue>,
     #[cfg(feature = "__tls")]
@@ -198,7 +211,9 @@ impl Config {
                 #[cfg(feature = "__tls")]
                 tls_info: self.tls.info,
                 #[cfg(feature = "__tls")]
-                tls: self.tls.config()?,
+                tls: self.tls.config(self.http_version)?,
+                #[cfg(feature = "http2")]
+                http_version: self.http_version,
                 wire: self.wire,
             },
             rules: Arc::new(Rules {
@@ -209,7 +224,7 @@ impl Config {
                 redirect: self.redirect,
                 referer: self.referer,
                 https_only: self.https_only,
-                http2_only: self.http_version == HttpVersion::Http2,
+                http_version: self.http_version,
                 retry: self.retry.into_policy(),
                 proxies: self.proxies,
             }),
@@ -315,6 +330,7 @@ macro_rules! dimorph_builder {
             .cookie_store(false)
             .content_codings(&channel.codings)
             .refuse_trailing_data(true)
+            .retry_unprocessed(false)
             .http1_title_case_headers(wire.title_case_headers)
             .timeout($timeout)
             .pool_limits(limits)
@@ -342,6 +358,15 @@ macro_rules! dimorph_builder {
         }
         if let Some(most) = wire.max_headers {
             builder = builder.max_fields(most);
+        }
+        // Another package may have it compiled in.
+        #[cfg(not(feature = "http2"))]
+        {
+            builder = builder.http2(false);
+        }
+        #[cfg(feature = "http2")]
+        {
+            builder = $crate::http2::http2_options!(builder, channel);
         }
         #[cfg(feature = "__tls")]
         {

@@ -127,6 +127,15 @@ impl Error {
         })
     }
 
+    /// Tells whether the server said that it did nothing for the request.
+    pub(crate) fn is_unprocessed(&self) -> bool {
+        self.causes().any(|cause| {
+            cause
+                .downcast_ref::<dimorph::Error>()
+                .is_some_and(dimorph::Error::is_unprocessed)
+        })
+    }
+
     /// Tells whether the body of the request or the response failed.
     pub fn is_body(&self) -> bool {
         matches!(self.inner.kind, Kind::Body)
@@ -347,6 +356,18 @@ impl StdError for StepFailed {
         Some(&*self.reason)
     }
 }
+
+/// The request's version of HTTP is not spoken on the connection, as a client of hyper's says it.
+#[derive(Debug)]
+pub(crate) struct UnsupportedVersion;
+
+impl fmt::Display for UnsupportedVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("client error (UserUnsupportedVersion)")
+    }
+}
+
+impl StdError for UnsupportedVersion {}
 
 /// The server closed the connection before the head of its response was there; the last of its chain, as reqwest has it.
 #[derive(Debug)]

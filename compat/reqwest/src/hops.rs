@@ -16,7 +16,7 @@ use http::header::{
 use http::{Method, StatusCode, Version};
 use url::Url;
 
-use crate::config::Accepts;
+use crate::config::{Accepts, HttpVersion};
 use crate::error::{self, Error, Result};
 use crate::proxy::{self, Intercepted, Matcher};
 use crate::redirect::{self, ActionKind};
@@ -33,7 +33,7 @@ pub(crate) struct Rules {
     pub(crate) redirect: redirect::Policy,
     pub(crate) referer: bool,
     pub(crate) https_only: bool,
-    pub(crate) http2_only: bool,
+    pub(crate) http_version: HttpVersion,
     pub(crate) retry: retry::Policy,
     pub(crate) proxies: Vec<Matcher>,
 }
@@ -170,18 +170,30 @@ impl Call {
         let _ = url.set_password(None);
         let mut request = dimorph::Request::new(self.head.method.clone(), url.as_str())?;
         *request.headers_mut() = headers;
-        *request.version_mut() = self.head.version;
+        *request.version_mut() = match (self.head.version, self.rules.http_version) {
+            // There is one version for all requests then.
+            (Version::HTTP_10, HttpVersion::Http2) => Version::HTTP_11,
+            (version, _) => version,
+        };
         Ok(request)
     }
 
+    /// Looks whether the version that the request asks for can be spoken with its server.
     fn check_version(&self) -> Result<()> {
-        let refused = match self.head.version {
-            _ if self.rules.http2_only => "HTTP/2 is not spoken yet",
-            Version::HTTP_10 | Version::HTTP_11 => return Ok(()),
-            Version::HTTP_2 => "request has HTTP/2, which is not spoken yet",
-            _ => "request has unsupported HTTP version",
+        let spoken = match self.head.version {
+            Version::HTTP_10 | Version::HTTP_11 => true,
+            Version::HTTP_2 => match self.rules.http_version {
+                // Without TLS a server is not asked what it speaks.
+                HttpVersion::All => cfg!(feature = "http2") && self.head.url.scheme() == "https",
+                HttpVersion::Http1 => false,
+                HttpVersion::Http2 => true,
+            },
+            _ => false,
         };
-        Err(error::request(refused).with_url(self.asked.clone()))
+        match spoken {
+            true => Ok(()),
+            false => Err(error::request(error::UnsupportedVersion).with_url(self.asked.clone())),
+        }
     }
 
     /// Judges a response.
@@ -234,16 +246,16 @@ impl Call {
     }
 
     fn is_retried(&mut self, answer: std::result::Result<StatusCode, &Error>) -> bool {
-        if self.rules.retry.is_idle() {
-            return false;
-        }
         let Content::Bytes(bytes) = &self.content else {
             return false;
         };
-        let Ok(request) = self.head.clone().into_http(Body::from(bytes.clone())) else {
-            return false;
+        let policy = &self.rules.retry;
+        let again = if policy.has_judge() {
+            let request = self.head.clone().into_http(Body::from(bytes.clone()));
+            request.is_ok_and(|request| policy.retries(&request, answer, self.retried))
+        } else {
+            policy.retries_refused(answer, self.retried)
         };
-        let again = self.rules.retry.retries(&request, answer, self.retried);
         self.retried += u32::from(again);
         again
     }

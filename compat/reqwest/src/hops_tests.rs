@@ -184,15 +184,28 @@ fn retries_are_counted_for_each_request() {
 
 #[test]
 fn versions_that_are_not_spoken_are_refused() {
-    for (version, spoken) in [
-        (Version::HTTP_10, true),
-        (Version::HTTP_11, true),
-        (Version::HTTP_2, false),
-        (Version::HTTP_3, false),
+    use HttpVersion::{All, Http1, Http2};
+    const H2: bool = cfg!(feature = "http2");
+    const HTTP: &str = "http://a/";
+    const HTTPS: &str = "https://a/";
+    for (version, client, url, sent) in [
+        (Version::HTTP_10, All, HTTP, Some(Version::HTTP_10)),
+        (Version::HTTP_11, All, HTTP, Some(Version::HTTP_11)),
+        (Version::HTTP_2, All, HTTP, None),
+        (Version::HTTP_2, All, HTTPS, H2.then_some(Version::HTTP_2)),
+        (Version::HTTP_3, All, HTTPS, None),
+        (Version::HTTP_09, All, HTTP, None),
+        (Version::HTTP_2, Http1, HTTPS, None),
+        (Version::HTTP_10, Http2, HTTP, Some(Version::HTTP_11)),
+        (Version::HTTP_11, Http2, HTTP, Some(Version::HTTP_11)),
+        (Version::HTTP_2, Http2, HTTP, Some(Version::HTTP_2)),
+        (Version::HTTP_3, Http2, HTTPS, None),
     ] {
-        let mut head = head(Method::GET, "http://a/");
+        let mut head = head(Method::GET, url);
         head.version = version;
-        let mut call = Call::begin(&rules(|_| ()), head, Content::Bytes(Bytes::new())).unwrap();
-        assert_eq!(call.hop().is_ok(), spoken);
+        let rules = rules(|config| config.http_version = client);
+        let mut call = Call::begin(&rules, head, Content::Bytes(Bytes::new())).unwrap();
+        let found = call.hop().ok().map(|hop| hop.request.version());
+        assert_eq!(found, sent, "{version:?} {client:?} {url}");
     }
 }

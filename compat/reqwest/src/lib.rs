@@ -33,6 +33,8 @@ mod async_impl;
 mod config;
 mod connect;
 mod hops;
+#[cfg(feature = "http2")]
+mod http2;
 mod into_url;
 mod request_head;
 mod response;

@@ -15,7 +15,8 @@
 //! # Ok::<(), reqwest::Error>(())
 //! ```
 //!
-//! Without one, nothing is retried but what a kept connection lost before the server saw it.
+//! Without one, nothing is retried but what a kept connection lost before the server saw it, and, twice at the most, what an HTTP/2
+//! server says that it has not processed (REFUSED_STREAM or GOAWAY). With one, the classifier decides about the latter as well.
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ where
     scoped(move |request| host == request.uri().host().unwrap_or(""))
 }
 
-/// Retries nothing.
+/// Retries nothing, not even what a server says that it has not processed.
 pub fn never() -> Builder {
     scoped(|_| false).no_budget()
 }
@@ -146,12 +147,24 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Tells whether an answer or an error has to be judged at all.
-    pub(crate) fn is_idle(&self) -> bool {
-        !matches!(self.classifier, Classifier::Dyn(_))
+    /// Tells whether a classifier of the user's judges; it wants to see the request.
+    pub(crate) fn has_judge(&self) -> bool {
+        matches!(self.classifier, Classifier::Dyn(_))
     }
 
-    /// Tells whether a request that was retried so often is sent once more.
+    /// Tells without one whether a request that was retried so often is sent once more: where the server said that it did nothing
+    /// for it (RFC 9113 section 8.7).
+    pub(crate) fn retries_refused(
+        &self,
+        answer: Result<StatusCode, &crate::Error>,
+        retried: u32,
+    ) -> bool {
+        matches!(self.classifier, Classifier::ProtocolNacks)
+            && retried < self.max_retries_per_request
+            && answer.is_err_and(crate::Error::is_unprocessed)
+    }
+
+    /// Tells by the judge whether a request that was retried so often is sent once more.
     pub(crate) fn retries(
         &self,
         request: &Req,

@@ -16,6 +16,15 @@ mod blocking;
 mod bodies;
 #[path = "all/cookies.rs"]
 mod cookies;
+#[path = "all/faces.rs"]
+#[macro_use]
+mod faces;
+#[path = "all/http2.rs"]
+mod http2;
+#[path = "all/http2_faults.rs"]
+mod http2_faults;
+#[path = "all/http2_streams.rs"]
+mod http2_streams;
 #[path = "all/layers.rs"]
 mod layers;
 #[path = "all/multipart.rs"]

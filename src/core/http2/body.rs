@@ -225,7 +225,7 @@ impl StreamBody {
                 Some(Step::Sent(sent)) => self.sent(sent).await?,
                 None if silence.is_drip(facts, self.id) && !self.waits.is_over() => {}
                 None => {
-                    silence.end(facts);
+                    facts.doubt();
                     self.open = None;
                     let timed_out = std::io::ErrorKind::TimedOut.into();
                     return Err(self

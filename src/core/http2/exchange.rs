@@ -25,6 +25,9 @@ use crate::proto::h1::{RequestFraming, ResponseHead, expects_continue};
 use crate::proto::h2::{provably_unprocessed, request_head, wants_http11};
 use crate::request::Request;
 
+/// How long a server may take to answer the PING of a doubt.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Why there is no response, and what may be done about it.
 pub(crate) struct Failure {
     pub(crate) error: Error,
@@ -105,6 +108,12 @@ impl Http2 {
         let head = request_head(request, framing, trip.has_proxies)?;
         // Dropped behind the stream's own handles, and before the lease.
         let held = Held::new(self.clone());
+        if self.facts().is_doubted() && !self.answers(waits, begun).await {
+            return Err(Failure {
+                error: waits.read_failed(timed_out()).in_phase(Phase::Send),
+                again: Again::Unsent,
+            });
+        }
         let mut sender = self.sender();
         self.open_stream(&mut sender, waits, begun).await?;
         let whole = matches!(upload, Upload::Empty);
@@ -148,7 +157,8 @@ impl Http2 {
                 }
                 None if silence.is_drip(self.facts(), id) && !waits.is_over() => {}
                 None => {
-                    silence.end(self.facts());
+                    // The next request waits for a sign of life.
+                    self.facts().doubt();
                     return Err(waits
                         .read_failed(timed_out())
                         .in_phase(Phase::ReceiveHead)
@@ -185,7 +195,8 @@ impl Http2 {
                         };
                         // A reader may take its time: what the server says first is heard first.
                         if sending.reads_slowly() && !looked {
-                            self.driver().settle(deadline).await;
+                            // Others may wait for what its first words allow.
+                            self.hear(0, deadline).await;
                             self.driver().catch_up();
                             looked = true;
                             continue;
@@ -221,6 +232,28 @@ impl Http2 {
             body.close();
         }
         Ok((head, Box::new(body)))
+    }
+
+    /// Waits for more bytes than were heard `before`, of whatever stream.
+    async fn hear(&self, before: u64, deadline: Option<Instant>) {
+        let facts = self.facts();
+        let heard = self
+            .driver()
+            .wait(|cx| facts.poll_heard(before, cx), deadline)
+            .await;
+        // What is not heard in time is missed elsewhere.
+        let _ = heard;
+    }
+
+    /// Waits for the answer to the PING that a doubt sent; a connection without one is not used again.
+    async fn answers(&self, waits: &Waits, begun: Instant) -> bool {
+        let patience = begun + PATIENCE;
+        let patience = waits.total.map_or(patience, |total| total.min(patience));
+        self.hear(self.facts().heard(), Some(patience)).await;
+        if self.facts().is_doubted() {
+            self.facts().retire();
+        }
+        self.facts().is_open()
     }
 
     /// Waits until the connection takes one more stream.

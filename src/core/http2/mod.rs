@@ -185,16 +185,13 @@ impl Http2 {
 
 /// What was heard on a connection when a wait began.
 struct Silence {
-    first: u64,
     heard: u64,
 }
 
 impl Silence {
     fn begin(facts: &rt::Facts) -> Self {
-        let heard = facts.heard();
         Silence {
-            first: heard,
-            heard,
+            heard: facts.heard(),
         }
     }
 
@@ -202,13 +199,6 @@ impl Silence {
     fn is_drip(&mut self, facts: &rt::Facts, stream: u32) -> bool {
         let before = std::mem::replace(&mut self.heard, facts.heard());
         self.heard != before && facts.is_unfinished(stream)
-    }
-
-    /// The wait was in vain. A connection on which nothing at all was heard meanwhile is not used again.
-    fn end(&self, facts: &rt::Facts) {
-        if facts.heard() == self.first {
-            facts.retire();
-        }
     }
 }
 

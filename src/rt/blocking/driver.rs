@@ -206,16 +206,6 @@ impl<W: Wire> Driver<W> {
         }
     }
 
-    /// Waits until the peer has spoken, if nobody else is about to hear it.
-    pub(crate) fn settle(&self, deadline: Option<Instant>) {
-        let spoken = |_: &mut Context<'_>| match self.facts.heard() > 0 || !self.facts.is_open() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        };
-        // What it says later is heard later.
-        let _ = self.wait(spoken, deadline);
-    }
-
     /// Writes the frames that wait to be written.
     pub(crate) fn kick(&self) {
         if self.frames.0.load(Ordering::SeqCst) {
@@ -301,10 +291,6 @@ impl<W: Wire> Driver<W> {
             self.socket.shut_down();
         }
         drop(engine);
-        if turn.began || turn.over {
-            // Not only what h2 wakes for is waited for.
-            self.seat().waiting.iter().for_each(Wake::wake_by_ref);
-        }
         if turn.changed {
             self.facts.tell_listener();
         }

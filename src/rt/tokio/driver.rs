@@ -89,9 +89,6 @@ impl<W: Wire> Driver<W> {
         self.facts.look();
     }
 
-    /// The task hears the peer, whoever waits.
-    pub(crate) async fn settle(&self, _deadline: Option<Instant>) {}
-
     /// The task is woken by what there is to write.
     pub(crate) fn kick(&self) {}
 }

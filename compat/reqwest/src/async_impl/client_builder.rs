@@ -15,6 +15,8 @@ use super::client::Client;
 use crate::config::{Config, HttpVersion};
 use crate::connect::{BoxedConnectorService, Conn, Unnameable};
 use crate::error::{self, BoxError, Result};
+#[cfg(feature = "http2")]
+use crate::http2::Http2;
 use crate::proxy::Proxy;
 use crate::{redirect, retry};
 
@@ -243,7 +245,7 @@ impl ClientBuilder {
         self.with(|config| config.wire.max_headers = Some(max))
     }
 
-    /// Speaks HTTP/1 only, as it does anyway so far.
+    /// Speaks HTTP/1 only: HTTP/2 is not offered to servers.
     pub fn http1_only(self) -> ClientBuilder {
         self.with(|config| config.http_version = HttpVersion::Http1)
     }
@@ -254,58 +256,60 @@ impl ClientBuilder {
     }
 }
 
-/// HTTP/2, which is not spoken yet.
+/// HTTP/2, which servers of `https` URLs may choose in the handshake.
+///
+/// A value that no connection can have is an error of [`build`](ClientBuilder::build).
 #[cfg(feature = "http2")]
 impl ClientBuilder {
-    /// Speaks HTTP/2 only: the client can be built, its requests fail.
+    /// Speaks HTTP/2 only: with servers of `http` URLs unasked, in the handshake with those of `https` URLs it alone is offered.
+    ///
+    /// A proxy that is handed requests of `http` URLs is spoken to in HTTP/1.1.
     pub fn http2_prior_knowledge(self) -> ClientBuilder {
         self.with(|config| config.http_version = HttpVersion::Http2)
     }
 
-    /// Accepted without effect so far.
-    pub fn http2_initial_stream_window_size(self, _sz: impl Into<Option<u32>>) -> ClientBuilder {
-        self
+    /// Sets how many bytes a server may send on one stream before some of them are read. Default: 2 MiB.
+    pub fn http2_initial_stream_window_size(self, sz: impl Into<Option<u32>>) -> ClientBuilder {
+        self.http2(|http2| http2.stream_window = sz.into())
     }
 
-    /// Accepted without effect so far.
-    pub fn http2_initial_connection_window_size(
-        self,
-        _sz: impl Into<Option<u32>>,
-    ) -> ClientBuilder {
-        self
+    /// Sets how many bytes a server may send on all streams of a connection before some of them are read. Default: 5 MiB.
+    pub fn http2_initial_connection_window_size(self, sz: impl Into<Option<u32>>) -> ClientBuilder {
+        self.http2(|http2| http2.connection_window = sz.into())
     }
 
-    /// Accepted without effect so far.
-    pub fn http2_adaptive_window(self, _enabled: bool) -> ClientBuilder {
-        self
+    /// Lets both windows grow from 64 KiB to what the connection carries, whatever sizes were set. Default: off.
+    pub fn http2_adaptive_window(self, enabled: bool) -> ClientBuilder {
+        self.http2(|http2| http2.adaptive_window = enabled)
     }
 
-    /// Accepted without effect so far.
-    pub fn http2_max_frame_size(self, _sz: impl Into<Option<u32>>) -> ClientBuilder {
-        self
+    /// Sets the largest frame that a server may send, in bytes. Default: 16 KiB.
+    pub fn http2_max_frame_size(self, sz: impl Into<Option<u32>>) -> ClientBuilder {
+        self.http2(|http2| http2.max_frame_size = sz.into())
     }
 
-    /// Accepted without effect so far.
-    pub fn http2_max_header_list_size(self, _max_header_size_bytes: u32) -> ClientBuilder {
-        self
+    /// Limits the headers of a response, in bytes, with 32 for each field besides its name and value. Default: 256 KiB.
+    pub fn http2_max_header_list_size(self, max_header_size_bytes: u32) -> ClientBuilder {
+        self.http2(|http2| http2.max_header_list_size = Some(max_header_size_bytes))
     }
 
-    /// Accepted without effect so far.
-    pub fn http2_keep_alive_interval(
-        self,
-        _interval: impl Into<Option<Duration>>,
-    ) -> ClientBuilder {
-        self
+    /// Sends a PING on a connection from which nothing was heard for so long. Default: `None`, none is sent.
+    pub fn http2_keep_alive_interval(self, interval: impl Into<Option<Duration>>) -> ClientBuilder {
+        self.http2(|http2| http2.keep_alive_interval = interval.into())
     }
 
-    /// Accepted without effect so far.
-    pub fn http2_keep_alive_timeout(self, _timeout: Duration) -> ClientBuilder {
-        self
+    /// Sets how long the answer to such a PING may take before the connection is given up. Default: 20 seconds.
+    pub fn http2_keep_alive_timeout(self, timeout: Duration) -> ClientBuilder {
+        self.http2(|http2| http2.keep_alive_timeout = Some(timeout))
     }
 
-    /// Accepted without effect so far.
-    pub fn http2_keep_alive_while_idle(self, _enabled: bool) -> ClientBuilder {
-        self
+    /// Sends the PINGs while no request is open too, or not. Default: not.
+    pub fn http2_keep_alive_while_idle(self, enabled: bool) -> ClientBuilder {
+        self.http2(|http2| http2.keep_alive_while_idle = enabled)
+    }
+
+    fn http2(self, change: impl FnOnce(&mut Http2)) -> Self {
+        self.with(|config| change(&mut config.wire.http2))
     }
 }
 

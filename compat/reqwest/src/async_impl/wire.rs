@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::StatusCode;
 use http::header::TRANSFER_ENCODING;
+use http::{StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::BoxBody;
 use tokio::time::{Instant, Sleep};
@@ -147,7 +147,10 @@ impl Wire {
         bodiless: bool,
         limits: Limits,
     ) -> Measured {
-        let left = if bodiless || is_bodiless(response.status()) {
+        let left = if response.version() == Version::HTTP_2 {
+            // The stream says where it ends: a length beside that is what the server announced, of a HEAD's answer too.
+            response.content_length()
+        } else if bodiless || is_bodiless(response.status()) {
             Some(0)
         } else if response.headers().contains_key(TRANSFER_ENCODING) {
             None

@@ -229,55 +229,55 @@ impl ClientBuilder {
         self.with(|inner| inner.http09_responses())
     }
 
-    /// Speaks HTTP/2 at once. HTTP/2 is not there yet: each request fails.
+    /// Speaks HTTP/2 only: with servers of `http` URLs unasked, in the handshake with those of `https` URLs it alone is offered.
     #[cfg(feature = "http2")]
     pub fn http2_prior_knowledge(self) -> ClientBuilder {
         self.with(|inner| inner.http2_prior_knowledge())
     }
 
-    /// Accepted, without effect so far.
+    /// Sets how many bytes a server may send on one stream before some of them are read (default: 2 MiB).
     #[cfg(feature = "http2")]
     pub fn http2_initial_stream_window_size(self, sz: impl Into<Option<u32>>) -> ClientBuilder {
         self.with(|inner| inner.http2_initial_stream_window_size(sz))
     }
 
-    /// Accepted, without effect so far.
+    /// Sets how many bytes a server may send on all streams of a connection before some of them are read (default: 5 MiB).
     #[cfg(feature = "http2")]
     pub fn http2_initial_connection_window_size(self, sz: impl Into<Option<u32>>) -> ClientBuilder {
         self.with(|inner| inner.http2_initial_connection_window_size(sz))
     }
 
-    /// Accepted, without effect so far.
+    /// Lets both windows grow from 64 KiB to what the connection carries, whatever sizes were set (default: off).
     #[cfg(feature = "http2")]
     pub fn http2_adaptive_window(self, enabled: bool) -> ClientBuilder {
         self.with(|inner| inner.http2_adaptive_window(enabled))
     }
 
-    /// Accepted, without effect so far.
+    /// Sets the largest frame that a server may send, in bytes (default: 16 KiB).
     #[cfg(feature = "http2")]
     pub fn http2_max_frame_size(self, sz: impl Into<Option<u32>>) -> ClientBuilder {
         self.with(|inner| inner.http2_max_frame_size(sz))
     }
 
-    /// Accepted, without effect so far.
+    /// Limits the headers of a response, in bytes, with 32 for each field besides its name and value (default: 256 KiB).
     #[cfg(feature = "http2")]
     pub fn http2_max_header_list_size(self, max_header_size_bytes: u32) -> ClientBuilder {
         self.with(|inner| inner.http2_max_header_list_size(max_header_size_bytes))
     }
 
-    /// Accepted, without effect so far.
+    /// Sends a PING on a connection from which nothing was heard for so long (default: none is sent).
     #[cfg(feature = "http2")]
     pub fn http2_keep_alive_interval(self, interval: impl Into<Option<Duration>>) -> ClientBuilder {
         self.with(|inner| inner.http2_keep_alive_interval(interval))
     }
 
-    /// Accepted, without effect so far.
+    /// Sets how long the answer to such a PING may take before the connection is given up (default: 20 seconds).
     #[cfg(feature = "http2")]
     pub fn http2_keep_alive_timeout(self, timeout: Duration) -> ClientBuilder {
         self.with(|inner| inner.http2_keep_alive_timeout(timeout))
     }
 
-    /// Accepted, without effect so far.
+    /// Accepted, without effect: between calls this client sends nothing.
     #[cfg(feature = "http2")]
     pub fn http2_keep_alive_while_idle(self, enabled: bool) -> ClientBuilder {
         self.with(|inner| inner.http2_keep_alive_while_idle(enabled))

@@ -209,6 +209,14 @@ impl Response {
 
 /// How long the body is, where that is known.
 fn left(response: &dimorph::blocking::Response, parts: &Parts) -> Option<u64> {
+    if parts.version == Version::HTTP_2 {
+        // The stream says where it ends: a length beside that is what the server announced, of a HEAD's answer too.
+        return match parts.headers.get(CONTENT_LENGTH) {
+            _ if response.is_decoded() => None,
+            Some(value) => value.to_str().ok()?.parse().ok(),
+            None => response.content_length(),
+        };
+    }
     // What ends with its head, whatever that announces (RFC 9112 section 6.3).
     let bodiless = *response.request().method() == Method::HEAD
         || matches!(

@@ -11,6 +11,7 @@ use rustls::{ClientConfig, KeyLogFile, RootCertStore, SupportedProtocolVersion};
 
 use super::verifiers::{AnyCertificate, AnyName};
 use super::{Certificate, CertificateRevocationList, Identity, Version};
+use crate::config::HttpVersion;
 use crate::error;
 
 /// What a builder was told about TLS.
@@ -82,19 +83,25 @@ impl Options {
         self.backend = Backend::Rustls;
     }
 
-    /// Makes the configuration.
-    pub(crate) fn config(&self) -> crate::Result<Arc<ClientConfig>> {
-        let mut config = match &self.backend {
+    /// Makes the configuration. What it offers by ALPN is up to each connection, unless it was made elsewhere: then it stays within
+    /// what that names.
+    pub(crate) fn config(&self, speaks: HttpVersion) -> crate::Result<Arc<ClientConfig>> {
+        let config = match &self.backend {
             Backend::Rustls => self.build()?,
-            Backend::BuiltRustls(config) => ClientConfig::clone(config),
+            Backend::BuiltRustls(config) => {
+                let mut config = ClientConfig::clone(config);
+                // Without a word about HTTP/2 none is wanted.
+                if config.alpn_protocols.is_empty() && speaks == HttpVersion::All {
+                    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                }
+                config
+            }
             Backend::UnknownPreconfigured => {
                 return Err(error::builder(
                     "Unknown TLS backend passed to `use_preconfigured_tls`",
                 ));
             }
         };
-        // All that is spoken so far.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
 
@@ -331,22 +338,50 @@ mod tests {
             options(|o| o.preconfigure("no configuration")),
         ];
         for options in cases {
-            assert!(options.config().unwrap_err().is_builder());
+            assert!(options.config(HttpVersion::All).unwrap_err().is_builder());
         }
     }
 
     #[test]
     fn a_configuration_made_elsewhere_is_taken() {
-        let made = options(|o| o.certs_verification = false).config().unwrap();
+        let made = options(|o| o.certs_verification = false)
+            .config(HttpVersion::All)
+            .unwrap();
         let mut options = options(|o| o.preconfigure(ClientConfig::clone(&made)));
-        assert!(options.config().is_ok());
+        assert!(options.config(HttpVersion::All).is_ok());
         assert_eq!(format!("{:?}", options.backend), "BuiltRustls");
         options.use_rustls();
         assert_eq!(format!("{:?}", options.backend), "Rustls");
     }
 
     #[test]
+    fn a_configuration_made_elsewhere_says_what_is_offered() {
+        type Names = &'static [&'static [u8]];
+        const SPECIAL: Names = &[b"h2", b"special"];
+        let cases: [(_, Names, Names); 5] = [
+            (HttpVersion::All, &[], &[b"http/1.1"]),
+            (HttpVersion::Http1, &[], &[]),
+            (HttpVersion::Http2, &[], &[]),
+            (HttpVersion::All, SPECIAL, SPECIAL),
+            (HttpVersion::Http1, SPECIAL, SPECIAL),
+        ];
+        for (speaks, given, kept) in cases {
+            let made = options(|o| o.certs_verification = false);
+            let made = made.config(speaks).unwrap();
+            assert!(made.alpn_protocols.is_empty());
+            let mut config = ClientConfig::clone(&made);
+            config.alpn_protocols = given.iter().map(|name| name.to_vec()).collect();
+            let config = options(|o| o.preconfigure(config)).config(speaks).unwrap();
+            assert_eq!(config.alpn_protocols, kept, "{speaks:?} {given:?}");
+        }
+    }
+
+    #[test]
     fn no_roots_at_all_make_a_client_that_trusts_nobody() {
-        assert!(options(|o| o.certs_only = true).config().is_ok());
+        assert!(
+            options(|o| o.certs_only = true)
+                .config(HttpVersion::All)
+                .is_ok()
+        );
     }
 }

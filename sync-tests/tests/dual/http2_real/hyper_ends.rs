@@ -7,7 +7,7 @@ use super::content::of_nonce;
 use super::form::Client;
 use super::hyper_server::Hyper;
 use super::tap::Frame;
-use super::{client, get, knowing, text};
+use super::{client, get, joined, knowing, text};
 use super::{dual, form_test, form_util};
 
 /// The server ends a connection after its requests; both times nobody uses it.
@@ -131,7 +131,7 @@ async fn pings_are_sent_while_a_response_is_waited_for() {
             );
             assert!(!waiting.is_finished());
             server.let_go(1);
-            let text = waiting.join().await;
+            let text = joined(waiting).await;
             assert!(text == "waited" || text == "begun,ended", "{text}");
         }
     }

@@ -16,11 +16,12 @@ use dimorph::{Body, StreamId, Timeout};
 pub(super) use super::{common, dual, form, form_test, form_util};
 use content::{Check, large};
 use form::{Client, ClientBuilder, Response};
+use form_util::Task;
 
 /// Begins a client that speaks HTTP/2 to `http` URLs too.
 pub(crate) fn knowing() -> ClientBuilder {
     // A machine with more to do than these tests is no fault.
-    let patience = Timeout::new(common::ms(20_000));
+    let patience = Timeout::new(common::ms(60_000));
     common::builder().http2_prior_knowledge().timeout(patience)
 }
 
@@ -51,6 +52,17 @@ pub(crate) async fn download(client: &Client, url: String, size: usize) {
     }
     assert_eq!(check.total(), size);
     assert_eq!(response.num_bytes_downloaded(), size as u64);
+}
+
+/// Waits for what has all it needs to end; a task that was not woken is found, though a timeout would end it in the end.
+#[dual]
+pub(crate) async fn joined<T: Send + 'static>(task: Task<T>) -> T {
+    let mut ended = false;
+    for _ in 0..4 {
+        ended = ended || form_util::until(|| task.is_finished()).await;
+    }
+    assert!(ended, "it sleeps though it has what it waits for");
+    task.join().await
 }
 
 /// Bodies of so many bytes of the large content, of each kind.

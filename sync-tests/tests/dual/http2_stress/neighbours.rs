@@ -12,7 +12,7 @@ use super::form::Client;
 use super::http2_real::content::{large, of_nonce};
 use super::http2_real::hyper_server::Hyper;
 use super::http2_real::tap::Frame;
-use super::http2_real::{client, download, get, text};
+use super::http2_real::{client, download, get, joined, text};
 use super::{dual, form_test, form_util};
 use super::{exchange, fetch};
 
@@ -46,7 +46,7 @@ async fn a_request_begins_and_ends_while_another_sleeps_in_a_long_read() {
                 }
                 assert!(!sleeper.is_finished());
                 server.let_go(1);
-                let text = sleeper.join().await;
+                let text = joined(sleeper).await;
                 assert!(text == "waited" || text == "begun,ended", "{text}");
             }
         }
@@ -74,7 +74,7 @@ async fn sleepers_wake_one_by_one_whoever_of_them_reads_for_the_others() {
             assert!(one, "{} of {ended} woke", count());
         }
         for sleeper in sleepers {
-            sleeper.join().await;
+            joined(sleeper).await;
         }
         assert_usable(&client, &server, 1).await;
         assert_at_rest(&client).await;
@@ -103,13 +103,13 @@ async fn whoever_leaves_by_a_timeout_leaves_the_others_to_read_on() {
             let patient: Vec<_> = (0..3)
                 .map(|_| form_util::spawn(fetch, (client.clone(), url.clone())))
                 .collect();
-            let kind = hasty.join().await;
+            let kind = joined(hasty).await;
             assert_eq!(kind, ErrorKind::ReadTimeout);
             let gone = form_util::until(|| server.held() == 3).await;
             assert!(gone, "the server hears that it need not answer");
             server.let_go(3);
             for task in patient {
-                task.join().await;
+                joined(task).await;
             }
             assert_usable(&client, &server, 1).await;
         }
@@ -179,7 +179,7 @@ async fn whoever_dies_leaves_the_others_to_read_on() {
         assert_usable(&client, &server, 3).await;
         server.let_go(10);
         for sleeper in sleepers {
-            let text = sleeper.join().await;
+            let text = joined(sleeper).await;
             assert_eq!(text, "begun,ended");
         }
         download(&client, server.url("/large/16"), 16 << 20).await;
@@ -213,7 +213,7 @@ async fn responses_dropped_early_free_their_streams_and_windows() {
         assert_eq!(server.frames(Frame::Reset), 40);
         download(&client, server.url("/large/16"), 16 << 20).await;
         server.let_go(1);
-        sleeper.join().await;
+        joined(sleeper).await;
         assert_at_rest(&client).await;
         assert_eq!(
             (client.pool_stats().idle, client.pool_stats().opened),
@@ -305,10 +305,10 @@ async fn a_body_whose_reader_sleeps_holds_up_nobody() {
             assert_usable(&client, &server, nonce).await;
             assert!(!slow.is_finished());
             server.let_go(1);
-            sleeper.join().await;
+            joined(sleeper).await;
         }
         drop(feed);
-        let bytes = slow.join().await;
+        let bytes = joined(slow).await;
         assert!(bytes == expected);
         let text = text(&client, server.url("/")).await;
         assert_eq!(text, "hello");

@@ -8,7 +8,7 @@ use super::form::Client;
 use super::http2_real::content::large;
 use super::http2_real::hyper_server::Hyper;
 use super::http2_real::tap::Frame;
-use super::http2_real::{client, download, get, knowing, text};
+use super::http2_real::{client, download, get, joined, knowing, text};
 use super::{dual, form_test, form_util};
 
 /// Asks, and reads the whole; tells how it failed.
@@ -45,7 +45,7 @@ async fn a_read_or_total_timeout_ends_its_stream_alone() {
         assert!(freed, "{} are still answered", server.held());
         assert_eq!(server.frames(Frame::Reset), 4);
         server.let_go(1);
-        beside.join().await;
+        joined(beside).await;
         assert_eq!(client.pool_stats().opened, 1);
         assert_at_rest(&client).await;
     }
@@ -122,12 +122,12 @@ async fn who_waits_for_a_stream_meets_the_pool_timeout_and_passes_the_turn_on() 
     let waits = form_util::until(|| client.pool_stats().waiting == 1).await;
     assert!(waits, "{:?}", client.pool_stats());
     let patient = form_util::spawn(fetch, (client.clone(), server.url("/patient")));
-    let kind = hasty.join().await;
+    let kind = joined(hasty).await;
     assert_eq!(kind, ErrorKind::PoolTimeout);
     let waits = form_util::until(|| client.pool_stats().waiting == 1).await;
     assert!(waits, "{:?}", client.pool_stats());
     drop(held);
-    let hello = patient.join().await;
+    let hello = joined(patient).await;
     assert_eq!(hello, "hello");
     assert_eq!(server.requests(), ["GET /", "GET /hold", "GET /patient"]);
     assert_eq!((client.pool_stats().opened, server.connections()), (1, 1));
@@ -144,7 +144,7 @@ async fn who_waits_for_a_stream_is_served_in_turn() {
         assert_eq!(hello, "hello");
         let mut held = Vec::new();
         for _ in 0..most {
-            held.push(get(&client, server.url("/hold")).await);
+            held.push(get(&client, server.url("/large/64")).await);
         }
         let mut waiters = Vec::new();
         for n in 0..12 {
@@ -162,7 +162,7 @@ async fn who_waits_for_a_stream_is_served_in_turn() {
             server.let_go(1);
         }
         for waiter in waiters {
-            let text = waiter.join().await;
+            let text = joined(waiter).await;
             assert_eq!(text, "begun,ended");
         }
         let begun = server.requests().split_off(1 + most as usize);
@@ -224,7 +224,7 @@ async fn streams_of_one_server_hold_a_slot_from_another_until_the_last_ends() {
     drop(first);
     assert!(!waiter.is_finished());
     drop(last);
-    let hello = waiter.join().await;
+    let hello = joined(waiter).await;
     assert_eq!(hello, "hello");
     assert_eq!((one.connections(), two.connections()), (1, 1));
     assert_at_rest(&client).await;

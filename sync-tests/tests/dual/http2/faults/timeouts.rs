@@ -29,6 +29,8 @@ async fn a_stream_that_stalls_is_given_up_and_the_others_go_on() {
     let peer = H2Peer::new(|link| {
         link.open(&[])?;
         while let Some(stream) = link.whole()? {
+            // The connection lives: something is heard on it.
+            link.send(Frame::ping([7; 8]))?;
             match link.asked(stream).path() {
                 "/nothing" => {}
                 "/early-hints" => link.send(Frame::headers(stream, [(":status", "103")]))?,

@@ -113,7 +113,7 @@ async fn h2_08_what_was_processed_ends_where_it_is_and_nothing_new_begins_there(
     for path in ["/first", "/second"] {
         let call = (client.clone(), peer.url(path), path.into());
         calls.push(form_util::spawn(post, call));
-        let come = form_util::until(|| peer.times(path) == 1).await;
+        let come = form_util::until(|| peer.times(path) >= 1).await;
         assert!(come, "{path}");
     }
     let second = calls.pop().unwrap().join().await.unwrap();

@@ -331,8 +331,8 @@ impl Error {
         )
     }
 
-    /// Tells whether the server said that it did nothing for this request, so that any method may be sent again: by REFUSED_STREAM
-    /// or GOAWAY of HTTP/2 (RFC 9113 section 8.7). The client has then tried again already, unless
+    /// Tells whether it is certain that nothing was done for this request, so that any method may be sent again: nothing of it was sent over
+    /// HTTP/2, or the server said so by REFUSED_STREAM or GOAWAY (RFC 9113 section 8.7). The client has then tried again already, unless
     /// [`retry_unprocessed`](crate::blocking::ClientBuilder::retry_unprocessed) is off or the body cannot be sent twice.
     pub fn is_unprocessed(&self) -> bool {
         self.inner.unprocessed

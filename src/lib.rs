@@ -68,7 +68,6 @@ mod routes;
 mod shapes;
 #[cfg(feature = "tracing")]
 mod spans;
-#[cfg(feature = "http2")]
 mod stream_id;
 mod text;
 #[cfg(feature = "rustls")]
@@ -103,7 +102,6 @@ pub use request::Request;
 pub use shapes::{Chunks, Lines, Shape, Text};
 #[cfg(feature = "rustls")]
 pub use tls::{Certificate, CertificateRevocationList, ClientCert, TlsVersion, Verify};
-#[cfg(feature = "http2")]
 pub use stream_id::StreamId;
 pub use tls_info::TlsInfo;
 pub use url::{self, Url};

@@ -67,10 +67,9 @@ impl Span {
             } => {
                 span.record("http.response.status_code", status.as_u16());
                 let version = format!("{version:?}");
-                span.record(
-                    "network.protocol.version",
-                    version.trim_start_matches("HTTP/"),
-                );
+                let version = version.trim_start_matches("HTTP/");
+                // "2" and "1.1", as OpenTelemetry names them.
+                span.record("network.protocol.version", version.trim_end_matches(".0"));
                 // A client's span is in error from 400 on.
                 if status.is_client_error() || status.is_server_error() {
                     span.record("otel.status_code", "ERROR");

@@ -10,6 +10,7 @@ pub(crate) mod builder;
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod dial;
+pub(crate) mod failure;
 pub(crate) mod handled;
 pub(crate) mod http11;
 #[cfg_attr(not(feature = "http2"), path = "no_http2.rs")]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::dual;
+use super::failure::Failure;
 use super::pool::Lease;
 use super::send::Trip;
 use super::stream::Stream;
@@ -17,6 +18,7 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pool_state::Shared;
 use crate::proto::h1::{RequestFraming, ResponseHead};
 use crate::request::Request;
+use crate::stream_id::StreamId;
 use crate::tls_info::TlsInfo;
 
 /// A connection that nobody can make.
@@ -26,31 +28,6 @@ pub(crate) struct Http2(Infallible);
 /// A body that nobody can get.
 #[derive(Debug)]
 pub(crate) struct StreamBody(Infallible);
-
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    pub(crate) again: Again,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "HTTP/2 makes the others")]
-pub(crate) enum Again {
-    No,
-    Refused,
-    Passed,
-    Unsent,
-    IfIdempotent,
-    Http11,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Failure {
-            error,
-            again: Again::No,
-        }
-    }
-}
 
 impl Shared for Http2 {
     fn capacity(&self) -> usize {
@@ -103,7 +80,7 @@ impl Http2 {
 }
 
 impl StreamBody {
-    pub(crate) fn stream_id(&self) -> u32 {
+    pub(crate) fn stream_id(&self) -> StreamId {
         match self.0 {}
     }
 

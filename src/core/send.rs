@@ -20,7 +20,8 @@ use super::body::Incoming;
 use super::client::Client;
 use super::dial::Dialed;
 use super::dual;
-use super::http2::{Again, Failure, StreamBody};
+use super::failure::{Again, Failure};
+use super::http2::StreamBody;
 use super::http11::Waits;
 use super::pool::Lease;
 use super::response::Response;
@@ -61,6 +62,8 @@ pub(crate) struct Trip<'a> {
     pub(crate) way: Way<'a>,
     pub(crate) waits: &'a Waits,
     pub(crate) trace: Option<&'a Arc<Trace>>,
+    /// The moment by which a connection, or a stream of one, must have become free.
+    pub(crate) pool_deadline: Option<Instant>,
     /// What the connection may speak.
     pub(crate) protocol: Protocol,
     /// The client has proxies, on this way or another.
@@ -321,6 +324,7 @@ impl Client {
             way,
             waits,
             trace: call.trace.as_ref(),
+            pool_deadline: waits.pool_deadline(Instant::now()),
             protocol: config.protocol_for(origin.secure, way.forwards().is_some(), asked)?,
             has_proxies: routes.has_proxies(),
             lower_names: config.lower_names,
@@ -349,7 +353,11 @@ impl Client {
             }
             retries += 1;
             trip.tell(|_| EventKind::Retried);
-            upload = Upload::new(request.body().try_clone()?.take_for_sending()?);
+            upload = match failure.upload {
+                Some(untouched) => untouched,
+                None => Upload::new(request.body().try_clone()?.take_for_sending()?),
+            };
+            trip.pool_deadline = waits.pool_deadline(Instant::now());
         }
     }
 
@@ -420,7 +428,7 @@ impl Client {
         }
         let acquired = self
             .pool()
-            .acquire(&destination, now, waits.pool_deadline(now))
+            .acquire(&destination, now, trip.pool_deadline)
             .await;
         let mut lease = acquired.map_err(|error| match error.kind() {
             ErrorKind::PoolTimeout if waits.is_over() => {
@@ -604,7 +612,7 @@ const MOST_RETRIES: usize = 10;
 
 /// Tells whether a request that failed on a stream may be sent once more (RFC 9113 section 8.7).
 fn may_repeat(failure: &Failure, request: &Request, unprocessed: bool, retries: usize) -> bool {
-    request.body().is_replayable()
+    (failure.upload.is_some() || request.body().is_replayable())
         && match failure.again {
             Again::No => false,
             Again::Unsent => retries < MOST_RETRIES,

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+#[cfg(feature = "http2")]
+use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "http2")]
 use bytes::Buf;
@@ -42,7 +44,7 @@ impl Stream {
 
     /// Takes what came before this stood.
     #[cfg(feature = "http2")]
-    pub(crate) fn take_early(&mut self, buffer: &mut [u8]) -> Option<usize> {
+    fn take_early(&mut self, buffer: &mut [u8]) -> Option<usize> {
         let taken = buffer.len().min(self.early.len());
         self.early
             .split_to(taken)
@@ -77,6 +79,29 @@ impl Stream {
             (None, _) => self.io.try_write_vectored(pieces),
             (Some(tls), Some(piece)) => tls.try_send(&mut self.io, piece),
             (Some(_), None) => Ok(0),
+        }
+    }
+
+    /// Receives inside somebody else's poll.
+    #[cfg(feature = "http2")]
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(early) = self.take_early(buffer) {
+            return Poll::Ready(Ok(early));
+        }
+        if let (None, Layer::Socket(socket)) = (&self.tls, &mut self.io) {
+            return socket.poll_read(cx, buffer);
+        }
+        loop {
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.io.socket().poll_readable(cx))?;
+                }
+                other => return Poll::Ready(other),
+            }
         }
     }
 

@@ -215,6 +215,19 @@ impl Stream {
         })
     }
 
+    /// Receives what is there; nobody is woken by what comes later.
+    #[cfg(feature = "http2")]
+    pub(crate) fn poll_read(
+        &mut self,
+        _cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.try_read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            other => Poll::Ready(other),
+        }
+    }
+
     /// Nobody is woken here: who waits, waits in [`ready`](Stream::ready).
     #[cfg(feature = "http2")]
     pub(crate) fn poll_readable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -240,16 +253,7 @@ impl Stream {
 
     /// Tells whether an idle connection is silent, as it must be to be used again.
     pub(crate) fn is_silent(&self) -> bool {
-        let mut byte = [0u8; 1];
-        loop {
-            match each!(&*self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
-            {
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return true,
-                // The end, an error, or bytes that would answer the next request.
-                _ => return false,
-            }
-        }
+        self.socket.is_silent()
     }
 
     fn poll_then<R>(
@@ -280,6 +284,21 @@ impl Stream {
     }
 }
 
+impl Socket {
+    fn is_silent(&self) -> bool {
+        let mut byte = [0u8; 1];
+        loop {
+            match each!(self, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
+            {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return true,
+                // The end, an error, or bytes that would answer the next request.
+                _ => return false,
+            }
+        }
+    }
+}
+
 /// What comes is announced as long as it is not read.
 #[cfg(feature = "http2")]
 const LEVEL_TRIGGERED: bool = true;
@@ -293,6 +312,10 @@ pub(crate) struct Watch(Arc<Socket>);
 impl Watch {
     fn poll_fd(&self, interest: PollFlags) -> PollFd<'_> {
         each!(&*self.0, s => PollFd::new(s, interest))
+    }
+
+    fn is_silent(&self) -> bool {
+        self.0.is_silent()
     }
 
     fn shut_down(&self) {

@@ -39,7 +39,7 @@ pub(crate) struct Facts {
     mute: AtomicBool,
     /// The next read asks the kernel itself.
     look: AtomicBool,
-    /// The peer takes no bytes at present.
+    /// The peer takes no bytes at present. Set before the sleeper is woken, and read by it before it sleeps.
     write_blocked: AtomicBool,
     /// How many streams the peer lets be open at once.
     capacity: AtomicUsize,
@@ -53,7 +53,7 @@ pub(crate) struct Facts {
     header_block: AtomicUsize,
     /// Bytes of DATA that came.
     data: AtomicU64,
-    /// Bytes that came at all.
+    /// Bytes that came at all. With `anybody_listens` in one order of all threads: who listens sees the bytes, or the reader sees who listens.
     heard: AtomicU64,
     /// Who waits for any byte, and whether anybody does.
     listening: Mutex<Vec<Waker>>,
@@ -168,7 +168,9 @@ impl Facts {
             .listening
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        listening.push(cx.waker().clone());
+        if !listening.iter().any(|waker| waker.will_wake(cx.waker())) {
+            listening.push(cx.waker().clone());
+        }
         self.anybody_listens.store(true, Ordering::SeqCst);
         match self.heard.load(Ordering::SeqCst) != before || !self.is_open() {
             true => Poll::Ready(()),
@@ -191,9 +193,10 @@ impl Facts {
         self.doubt.store(self.heard() + 1, Ordering::Relaxed);
     }
 
-    /// Tells whether nothing was heard since that was doubted.
-    pub(crate) fn is_doubted(&self) -> bool {
-        self.doubt.load(Ordering::Relaxed) == self.heard() + 1
+    /// How many bytes had been heard when the server was doubted, if nothing was heard since.
+    pub(crate) fn doubted(&self) -> Option<u64> {
+        let heard = self.heard();
+        (self.doubt.load(Ordering::Relaxed) == heard + 1).then_some(heard)
     }
 
     /// Tells whether a part of a frame of this stream is still to come.
@@ -203,6 +206,17 @@ impl Facts {
 
     pub(crate) fn header_block(&self) -> usize {
         self.header_block.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, meter: &FrameMeter) {
+        self.data.store(meter.data_bytes(), Ordering::Relaxed);
+        self.unfinished.store(meter.unfinished(), Ordering::Relaxed);
+        self.header_block
+            .store(meter.header_block(), Ordering::Relaxed);
+        if let Some(last) = meter.last_processed() {
+            self.last_processed.store(last, Ordering::Relaxed);
+            self.retire();
+        }
     }
 
     pub(crate) fn end(&self) -> Option<End> {
@@ -256,9 +270,17 @@ pub(crate) struct Pipe<W> {
     written: Written,
     /// Why nothing can be written any more. What was received before is still read: it may say which requests were processed.
     broken: Option<io::Error>,
-    /// The last read did not fill its buffer: there is no more now.
+    /// What was read and not taken, in a buffer that is cleared once and never again.
+    window: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// The last read did not fill the window: there is no more now.
     drained: bool,
 }
+
+/// The window of a connection that brings little, and of one that brings much.
+const SMALL_WINDOW: usize = 8 * 1024;
+const LARGE_WINDOW: usize = 256 * 1024;
 
 impl<W: Wire> AsyncRead for Pipe<W> {
     fn poll_read(
@@ -270,56 +292,71 @@ impl<W: Wire> AsyncRead for Pipe<W> {
         if this.facts.mute.load(Ordering::Relaxed) {
             return Poll::Pending;
         }
-        if super::LEVEL_TRIGGERED && std::mem::take(&mut this.drained) {
-            return Poll::Pending;
+        if this.start == this.end {
+            ready!(this.poll_fill(cx))?;
         }
-        let room = buffer.initialize_unfilled();
-        let size = room.len();
-        let read = match this.read(cx, room) {
-            Poll::Pending => match this.broken.take() {
-                Some(error) => return Poll::Ready(Err(error)),
-                None => return Poll::Pending,
-            },
-            Poll::Ready(read) => read?,
-        };
-        this.drained = read < size;
-        let bytes = &room[..read];
-        for _ in 0..this.facts.asked.swap(0, Ordering::Relaxed) {
-            this.meter.asked();
-        }
-        this.meter.sent(this.facts.sent.swap(0, Ordering::Relaxed));
-        let facts = &this.facts;
-        if let Err(refusal) = this.meter.heard(bytes, Instant::now()) {
-            facts.set_end(End::Refused(refusal));
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal)));
-        }
-        facts.heard.fetch_add(read as u64, Ordering::SeqCst);
-        facts.wake_listening();
-        facts.data.store(this.meter.data_bytes(), Ordering::Relaxed);
-        let unfinished = this.meter.unfinished();
-        facts.unfinished.store(unfinished, Ordering::Relaxed);
-        let header_block = this.meter.header_block();
-        facts.header_block.store(header_block, Ordering::Relaxed);
-        if let Some(last) = this.meter.last_processed() {
-            facts.last_processed.store(last, Ordering::Relaxed);
-            facts.retire();
-        }
-        buffer.advance(read);
+        let taken = buffer.remaining().min(this.end - this.start);
+        buffer.put_slice(&this.window[this.start..][..taken]);
+        this.start += taken;
         Poll::Ready(Ok(()))
     }
 }
 
 impl<W: Wire> Pipe<W> {
-    fn read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    /// Reads into the window, which is empty; nothing is the end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (self.start, self.end) = (0, 0);
+        if super::LEVEL_TRIGGERED && std::mem::take(&mut self.drained) {
+            return self.nothing_now();
+        }
+        let read = match self.read(cx) {
+            Poll::Pending => return self.nothing_now(),
+            Poll::Ready(read) => read?,
+        };
+        self.end = read;
+        self.drained = read < self.window.len();
+        let facts = &self.facts;
+        for _ in 0..facts.asked.swap(0, Ordering::Relaxed) {
+            self.meter.asked();
+        }
+        self.meter.sent(facts.sent.swap(0, Ordering::Relaxed));
+        if let Err(refusal) = self.meter.heard(&self.window[..read], Instant::now()) {
+            facts.set_end(End::Refused(refusal));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal)));
+        }
+        facts.note(&self.meter);
+        facts.heard.fetch_add(read as u64, Ordering::SeqCst);
+        facts.wake_listening();
+        if read == self.window.len() && read < LARGE_WINDOW {
+            // The next one brings more at once. What this one brought stays where it is.
+            self.window.resize((read * 4).min(LARGE_WINDOW), 0);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// There is nothing to read. A connection that serves nobody needs little room.
+    fn nothing_now(&mut self) -> Poll<io::Result<()>> {
+        if self.window.len() > SMALL_WINDOW && self.facts.streams.load(Ordering::Relaxed) == 0 {
+            self.window = vec![0; SMALL_WINDOW];
+        }
+        match self.broken.take() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<W: Wire> Pipe<W> {
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.facts.look.load(Ordering::Relaxed) {
-            match self.wire.read_now(room) {
+            match self.wire.read_now(&mut self.window) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.facts.look.store(false, Ordering::Relaxed);
                 }
                 other => return Poll::Ready(other),
             }
         }
-        self.wire.poll_read(cx, room)
+        self.wire.poll_read(cx, &mut self.window)
     }
 
     fn wrote(
@@ -447,6 +484,9 @@ impl<W: Wire> Engine<W> {
             meter: FrameMeter::new(),
             written: Written::new(),
             broken: None,
+            window: vec![0; SMALL_WINDOW],
+            start: 0,
+            end: 0,
             drained: false,
         };
         let mut builder = h2::client::Builder::new();
@@ -503,7 +543,7 @@ impl<W: Wire> Engine<W> {
         let polled = Pin::new(&mut self.connection).poll(cx);
         let capacity = self.connection.max_concurrent_send_streams();
         let before = self.facts.capacity.swap(capacity, Ordering::Relaxed);
-        let alive = match self.beats || self.facts.is_doubted() {
+        let alive = match self.beats || self.facts.doubted().is_some() {
             true => self.feel(cx),
             false => true,
         };
@@ -519,14 +559,10 @@ impl<W: Wire> Engine<W> {
     }
 
     /// When it wants to be polled whatever comes.
-    pub(crate) fn due(&mut self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         let streams = self.facts.streams.load(Ordering::Relaxed) > 0;
-        let keep_alive = self.pulse.as_mut()?.keep_alive.as_mut()?;
-        match keep_alive.due(Instant::now(), streams) {
-            Due::At(when) => Some(when),
-            Due::Nothing => None,
-            Due::Ping | Due::Dead => Some(Instant::now()),
-        }
+        let keep_alive = self.pulse.as_ref()?.keep_alive.as_ref()?;
+        keep_alive.next(Instant::now(), streams)
     }
 
     /// Sends and hears PINGs; `false`: the peer is gone.
@@ -538,7 +574,7 @@ impl<W: Wire> Engine<W> {
         let streams = self.facts.streams.load(Ordering::Relaxed) > 0;
         let heard = self.facts.heard.load(Ordering::Relaxed);
         let data = self.facts.data.load(Ordering::Relaxed);
-        let mut ping = self.facts.is_doubted();
+        let mut ping = self.facts.doubted().is_some();
         if heard != pulse.heard {
             pulse.heard = heard;
             if let Some(keep_alive) = &mut pulse.keep_alive {
@@ -549,7 +585,12 @@ impl<W: Wire> Engine<W> {
             let more = (data - pulse.data) as usize;
             pulse.data = data;
             if let Some(bdp) = &mut pulse.bdp {
-                ping |= bdp.heard(more, now);
+                let wanted = bdp.heard(more, now);
+                if wanted && pulse.waiting {
+                    // The PING that is out measures something else.
+                    bdp.unsent();
+                }
+                ping |= wanted;
             }
         }
         if pulse.waiting

@@ -202,6 +202,18 @@ impl Stream {
         }
     }
 
+    /// Receives inside somebody else's poll.
+    #[cfg(feature = "http2")]
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut read = ReadBuf::new(buffer);
+        ready!(each!(&mut self.socket, s => Pin::new(s).poll_read(cx, &mut read)))?;
+        Poll::Ready(Ok(read.filled().len()))
+    }
+
     /// Waits for readability inside somebody else's poll.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(&self.socket, s => s.poll_read_ready(cx))

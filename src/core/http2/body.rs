@@ -167,6 +167,13 @@ impl StreamBody {
         self.open = None;
     }
 
+    /// Tells whether a part of the request's body is still to go out.
+    pub(super) fn is_sending(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.sending.is_some())
+    }
+
     /// Gives the stream back where both sides are done.
     fn finish_if_over(&mut self) {
         if let Some(open) = &self.open
@@ -214,7 +221,8 @@ impl StreamBody {
                 }
                 Some(Step::End(trailers)) => {
                     if let Some(trailers) = &trailers {
-                        connection.check_list(trailers, Phase::ReceiveBody)?;
+                        let checked = connection.check_list(trailers, Phase::ReceiveBody);
+                        checked.inspect_err(|_| self.open = None)?;
                     }
                     self.trailers = trailers.map(Box::new);
                     self.send_rest().await?;
@@ -243,7 +251,7 @@ impl StreamBody {
             let Some(sending) = &mut open.sending else {
                 break;
             };
-            let deadline = self.waits.write().deadline(Instant::now());
+            let deadline = sending.wait(&self.waits).deadline(Instant::now());
             let connection = open.held.connection.clone();
             let sent = connection
                 .driver()

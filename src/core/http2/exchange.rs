@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use h2::RecvStream;
-use h2::client::ResponseFuture;
+use h2::client::{ResponseFuture, SendRequest};
 use http::header::SET_COOKIE;
 use http::{Method, StatusCode};
 
 use super::super::dual;
+use super::super::failure::{Again, Failure};
 use super::super::http11::{Waits, heard};
 use super::super::pool::Lease;
 use super::super::send::Trip;
@@ -27,37 +29,6 @@ use crate::request::Request;
 
 /// How long a server may take to answer the PING of a doubt.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Why there is no response, and what may be done about it.
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    pub(crate) again: Again,
-}
-
-/// Whether a request that failed may be sent once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    No,
-    /// The server did not process it (RFC 9113 section 8.7): whatever its method.
-    Refused,
-    /// The connection went away before the server came to it (RFC 9113 section 6.8): whatever its method.
-    Passed,
-    /// It was not sent.
-    Unsent,
-    /// The connection ended before there was a response: an idempotent one.
-    IfIdempotent,
-    /// The server wants it over HTTP/1.1.
-    Http11,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Failure {
-            error,
-            again: Again::No,
-        }
-    }
-}
 
 /// What a wait for the response brought.
 enum Step {
@@ -108,27 +79,37 @@ impl Http2 {
         let head = request_head(request, framing, trip.has_proxies)?;
         // Dropped behind the stream's own handles, and before the lease.
         let held = Held::new(self.clone());
-        if self.facts().is_doubted() && !self.answers(waits, begun).await {
-            return Err(Failure {
-                error: waits.read_failed(timed_out()).in_phase(Phase::Send),
-                again: Again::Unsent,
-            });
+        if let Some(doubted) = self.facts().doubted() {
+            let patience = begun + PATIENCE;
+            let patience = waits.total.map_or(patience, |total| total.min(patience));
+            self.hear(doubted, Some(patience)).await;
+            if self.facts().heard() == doubted {
+                // Whoever comes next goes elsewhere, too.
+                self.facts().retire();
+                let error = waits.read_failed(timed_out()).in_phase(Phase::Send);
+                return Err(Failure::unsent(error, Some(upload)));
+            }
         }
         let mut sender = self.sender();
-        self.open_stream(&mut sender, waits, begun).await?;
+        match self
+            .open_stream(&mut sender, waits, trip.pool_deadline)
+            .await?
+        {
+            Ok(()) => {}
+            Err(error) => return Err(self.not_sent(error, upload)),
+        }
         let whole = matches!(upload, Upload::Empty);
-        let (mut response, stream) = sender
-            .send_request(head, whole)
-            .map_err(|error| self.not_sent(error))?;
+        let (mut response, stream) = match sender.send_request(head, whole) {
+            Ok(opened) => opened,
+            Err(error) => return Err(self.not_sent(error, upload)),
+        };
         let mut sending =
             (!whole).then(|| Sending::new(self.clone(), upload, stream, framing, request));
         let id = response.stream_id().as_u32();
         // A stream that the server has no room for yet waits in its turn. Where the connection ends meanwhile, the response says how.
-        let opened = self.open_stream(&mut sender, waits, begun).await;
-        opened.or_else(|failure| match failure.again {
-            Again::Unsent => Ok(()),
-            _ => Err(failure),
-        })?;
+        let _ended = self
+            .open_stream(&mut sender, waits, trip.pool_deadline)
+            .await?;
         let mut holds = expects.then(|| begun + CONTINUE_TIMEOUT);
         let mut informational = 0;
         let mut silence = Silence::begin(self.facts());
@@ -139,7 +120,7 @@ impl Http2 {
                     each: None,
                     until: Some(waits.total.map_or(until, |total| total.min(until))),
                 },
-                (Some(_), None) => waits.write(),
+                (Some(sending), None) => sending.wait(waits),
                 (None, _) => waits.read(),
             };
             let deadline = wait.deadline(Instant::now());
@@ -182,7 +163,7 @@ impl Http2 {
                     heard(trip, &of_parts(head.into_parts().0));
                 }
                 Some(Step::Head(head)) => break head,
-                Some(Step::Failed(error)) => return Err(self.unanswered(error, id)),
+                Some(Step::Failed(error)) => return Err(self.unanswered(error, id, sending)),
                 Some(Step::Sent(sent)) => match sent? {
                     Sent::Some => looked = false,
                     Sent::Whole | Sent::Stopped => {
@@ -228,6 +209,9 @@ impl Http2 {
         let head = of_parts(parts);
         let mut body = StreamBody::new(held, lease, receiving, sending, &head, *waits, id);
         if has_no_body(request.method(), head.status) {
+            if body.is_sending() {
+                body.send_rest().await?;
+            }
             // What a server sends all the same is not listened to.
             body.close();
         }
@@ -245,37 +229,23 @@ impl Http2 {
         let _ = heard;
     }
 
-    /// Waits for the answer to the PING that a doubt sent; a connection without one is not used again.
-    async fn answers(&self, waits: &Waits, begun: Instant) -> bool {
-        let patience = begun + PATIENCE;
-        let patience = waits.total.map_or(patience, |total| total.min(patience));
-        self.hear(self.facts().heard(), Some(patience)).await;
-        if self.facts().is_doubted() {
-            self.facts().retire();
-        }
-        self.facts().is_open()
-    }
-
-    /// Waits until the connection takes one more stream.
+    /// Waits until the connection takes one more stream; an error of the connection is one within the result.
     async fn open_stream(
         &self,
-        sender: &mut h2::client::SendRequest<bytes::Bytes>,
+        sender: &mut SendRequest<Bytes>,
         waits: &Waits,
-        begun: Instant,
-    ) -> Result<(), Failure> {
-        let deadline = waits.pool_deadline(begun);
+        deadline: Option<Instant>,
+    ) -> Result<Result<(), h2::Error>> {
         match self
             .driver()
             .wait(|cx| sender.poll_ready(cx), deadline)
             .await
         {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(self.not_sent(error)),
-            None if waits.is_over() => Err(waits.total_timeout().in_phase(Phase::Pool).into()),
+            Some(opened) => Ok(opened),
+            None if waits.is_over() => Err(waits.total_timeout().in_phase(Phase::Pool)),
             None => Err(
                 Error::timeout(ErrorKind::PoolTimeout, waits.timeout.pool_timeout())
-                    .in_phase(Phase::Pool)
-                    .into(),
+                    .in_phase(Phase::Pool),
             ),
         }
     }
@@ -283,15 +253,12 @@ impl Http2 {
 
 impl Http2 {
     /// The connection took no request.
-    fn not_sent(&self, error: h2::Error) -> Failure {
+    fn not_sent(&self, error: h2::Error, upload: Upload) -> Failure {
         self.facts().retire();
-        Failure {
-            error: self.error(error, Phase::Send),
-            again: Again::Unsent,
-        }
+        Failure::unsent(self.error(error, Phase::Send), Some(upload))
     }
 
-    fn unanswered(&self, error: h2::Error, id: u32) -> Failure {
+    fn unanswered(&self, error: h2::Error, id: u32, sending: Option<Sending>) -> Failure {
         let again = match () {
             () if wants_http11(&error) => Again::Http11,
             () if provably_unprocessed(&error, id, self.facts().last_processed()) => {
@@ -309,10 +276,11 @@ impl Http2 {
         let error = self.error(error, Phase::ReceiveHead);
         Failure {
             error: match again {
-                Again::Refused | Again::Passed => error.unprocessed(),
+                Again::Refused | Again::Passed | Again::Unsent => error.unprocessed(),
                 _ => error,
             },
             again,
+            upload: sending.and_then(Sending::into_untouched),
         }
     }
 }

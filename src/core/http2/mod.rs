@@ -34,7 +34,6 @@ use crate::proto::h2::{ListLimits, failed};
 use crate::tls_info::TlsInfo;
 
 pub(crate) use body::StreamBody;
-pub(crate) use exchange::{Again, Failure};
 
 /// A connection that requests share by streams.
 #[derive(Clone)]
@@ -223,17 +222,7 @@ impl Drop for Held {
 
 impl rt::Wire for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        if let Some(early) = self.take_early(buffer) {
-            return Poll::Ready(Ok(early));
-        }
-        loop {
-            match self.try_read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.io().poll_readable(cx))?;
-                }
-                other => return Poll::Ready(other),
-            }
-        }
+        Stream::poll_read(self, cx, buffer)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {

@@ -9,6 +9,7 @@ use super::super::http11::Waits;
 use super::super::upload::{Upload, wrong_length};
 use super::super::{dual, rt};
 use super::Http2;
+use crate::config::Wait;
 use crate::error::Result;
 use crate::events::{Counter, Progress};
 use crate::proto::h1::RequestFraming;
@@ -31,6 +32,8 @@ pub(crate) struct Sending {
     counter: Option<std::sync::Arc<Counter>>,
     stream: SendStream<Bytes>,
     connection: Http2,
+    /// It is the source that keeps it waiting, and not the server.
+    at_source: bool,
 }
 
 /// How far the sending came.
@@ -66,6 +69,7 @@ impl Sending {
             counter: request.options().on_upload.clone(),
             stream,
             connection,
+            at_source: false,
         }
     }
 
@@ -74,9 +78,34 @@ impl Sending {
         matches!(&self.source, Upload::Reader(reader) if !reader.is_file())
     }
 
-    /// Sends what can be sent now.
+    /// The limit of the next wait: a source takes its time, a server may not.
+    pub(crate) fn wait(&self, waits: &Waits) -> Wait {
+        match self.at_source {
+            true => Wait {
+                each: None,
+                until: waits.total,
+            },
+            false => waits.write(),
+        }
+    }
+
+    /// Gives the source back of which nothing was taken.
+    pub(super) fn into_untouched(self) -> Option<Upload> {
+        (self.taken == 0 && !self.ended).then_some(self.source)
+    }
+
+    /// Sends what can be sent now. What it waits for may change in between, which is told as progress.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Sent>> {
+        let before = self.at_source;
+        match self.poll_any(cx) {
+            Poll::Pending if self.at_source != before => Poll::Ready(Ok(Sent::Some)),
+            other => other,
+        }
+    }
+
+    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Result<Sent>> {
         loop {
+            self.at_source = self.piece.is_empty();
             if !self.piece.is_empty() {
                 return self.poll_piece(cx).map(Ok);
             }

@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 /// The clockwork of PING as a keep-alive (RFC 9113 section 6.7).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct KeepAlive {
     interval: Duration,
     timeout: Duration,
@@ -54,6 +54,15 @@ impl KeepAlive {
     pub(crate) fn pong(&mut self, now: Instant) {
         self.asked = None;
         self.heard(now);
+    }
+
+    /// When something may be due, without doing anything about it; `None`: not before a stream is opened.
+    pub(crate) fn next(&self, now: Instant, streams: bool) -> Option<Instant> {
+        match self.clone().due(now, streams) {
+            Due::Nothing => None,
+            Due::At(when) => Some(when),
+            Due::Ping | Due::Dead => Some(now),
+        }
     }
 
     /// Says what is due; `streams` tells whether any stream is open.

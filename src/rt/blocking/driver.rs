@@ -201,7 +201,7 @@ impl<W: Wire> Driver<W> {
     /// Deals with what came while nobody waited, if nobody is about to.
     pub(crate) fn catch_up(&self) {
         let reads = self.seat().reader.is_some();
-        if !reads {
+        if !reads && !self.socket.is_silent() {
             self.turn(true);
         }
     }

@@ -69,7 +69,10 @@ impl Answer {
 
 /// Returns so many bytes that say where they stand.
 pub fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|at| (at % 251) as u8).collect()
+    let period: Vec<u8> = (0..251).collect();
+    let mut bytes = period.repeat(size.div_ceil(period.len()));
+    bytes.truncate(size);
+    bytes
 }
 
 /// What is still to be sent on a stream.

@@ -102,18 +102,18 @@ async fn windows_and_frames_of_every_size_carry_the_same() {
                 b.http2_initial_stream_window_size(65_535)
                     .http2_adaptive_window(true)
             },
-            64,
+            16,
         ),
-        (|b| b.http2_initial_stream_window_size(16 << 20), 64),
-        (|b| b.http2_max_frame_size(1 << 20), 64),
+        (|b| b.http2_initial_stream_window_size(16 << 20), 16),
+        (|b| b.http2_max_frame_size(1 << 20), 16),
         (
             |b| {
                 b.http2_initial_connection_window_size(64 << 20)
                     .http2_max_frame_size(16_777_215)
             },
-            64,
+            16,
         ),
-        (|b| b.http2_adaptive_window(true), 64),
+        (|b| b.http2_adaptive_window(true), 16),
     ];
     for server in both() {
         for (number, (with, mebibytes)) in cases.into_iter().enumerate() {

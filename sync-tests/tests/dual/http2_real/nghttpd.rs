@@ -126,7 +126,7 @@ async fn nghttpd_s_limit_of_streams_is_kept() {
         };
         for (peer, base) in both {
             let client = peer.knowing().build().unwrap();
-            let calls = (0..100).map(|_| (client.clone(), format!("{base}/lines.txt")));
+            let calls = (0..50).map(|_| (client.clone(), format!("{base}/lines.txt")));
             let texts = form_util::concurrently(20, calls.collect(), fetch).await;
             assert!(texts.iter().all(|text| *text == lines()));
             assert_eq!(client.pool_stats().opened, 1, "{most} {base}");

@@ -3,6 +3,7 @@
 use super::{Answer, H2Peer, Link, assert_works, client, fetch, knowing, post, said};
 use super::{dual, form_test, form_util};
 
+mod bodies;
 mod bytes;
 mod heads;
 mod idle;

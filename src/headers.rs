@@ -215,12 +215,15 @@ impl RequestHeaders {
     #[cfg(feature = "http2")]
     pub(crate) fn merged_without(&self, dropped: &dyn Fn(&HeaderName) -> bool) -> HeaderMap {
         let all = match (&self.defaults, self.merged.get()) {
-            (Some(defaults), None) => &self.merge(defaults),
-            _ => self.map(),
+            (Some(defaults), None) => self.merge(defaults),
+            _ => self.map().clone(),
         };
+        if !all.keys().any(dropped) {
+            return all;
+        }
         // Room for the framing field.
         let mut map = HeaderMap::with_capacity(all.len() + 1);
-        for (name, value) in all {
+        for (name, value) in &all {
             if !dropped(name) {
                 map.append(name, value.clone());
             }

@@ -19,6 +19,9 @@ mod resolver;
 #[cfg_attr(feature = "tower-tokio", path = "blocking/tokio_runner.rs")]
 #[cfg_attr(not(feature = "tower-tokio"), path = "blocking/runner.rs")]
 mod runner;
+#[cfg(feature = "http2")]
+#[path = "blocking/sleeper.rs"]
+mod sleeper;
 
 use std::cell::Cell;
 use std::future::Future;

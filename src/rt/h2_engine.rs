@@ -37,6 +37,8 @@ pub(crate) trait Wire: Send + Unpin + 'static {
 pub(crate) struct Facts {
     /// Nothing is to be read now: somebody else waits for what comes.
     mute: AtomicBool,
+    /// h2 asked for bytes when it was polled last.
+    wants_to_read: AtomicBool,
     /// The next read asks the kernel itself.
     look: AtomicBool,
     /// The peer takes no bytes at present. Set before the sleeper is woken, and read by it before it sleeps.
@@ -94,6 +96,7 @@ impl Facts {
     fn new() -> Self {
         Facts {
             mute: AtomicBool::new(false),
+            wants_to_read: AtomicBool::new(true),
             look: AtomicBool::new(false),
             write_blocked: AtomicBool::new(false),
             capacity: AtomicUsize::new(INITIAL_STREAMS),
@@ -248,6 +251,11 @@ impl Facts {
     }
 
     #[allow(dead_code, reason = "only threads that drive ask")]
+    pub(crate) fn wants_to_read(&self) -> bool {
+        self.wants_to_read.load(Ordering::Relaxed)
+    }
+
+    #[allow(dead_code, reason = "only threads that drive ask")]
     pub(crate) fn is_write_blocked(&self) -> bool {
         self.write_blocked.load(Ordering::SeqCst)
     }
@@ -289,6 +297,7 @@ impl<W: Wire> AsyncRead for Pipe<W> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.facts.wants_to_read.store(true, Ordering::Relaxed);
         if this.facts.mute.load(Ordering::Relaxed) {
             return Poll::Pending;
         }
@@ -540,6 +549,7 @@ impl<W: Wire> Engine<W> {
     /// Receives and sends what can be.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Turn {
         let was_open = self.facts.is_open();
+        self.facts.wants_to_read.store(false, Ordering::Relaxed);
         let polled = Pin::new(&mut self.connection).poll(cx);
         let capacity = self.connection.max_concurrent_send_streams();
         let before = self.facts.capacity.swap(capacity, Ordering::Relaxed);
@@ -613,6 +623,8 @@ impl<W: Wire> Engine<W> {
             .as_mut()
             .map_or(Due::Nothing, |keep_alive| keep_alive.due(now, streams))
         {
+            // Who did not read may have missed the answer.
+            Due::Dead if self.facts.mute.load(Ordering::Relaxed) => {}
             Due::Dead => {
                 self.facts.set_end(End::Silent);
                 return false;

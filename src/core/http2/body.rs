@@ -274,6 +274,9 @@ impl StreamBody {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
+        if let (Ok(Sent::Some | Sent::Whole), Some(sending)) = (&sent, &mut open.sending) {
+            sending.count();
+        }
         match (sent, &mut open.sending) {
             (Ok(Sent::Some), _) => Ok(()),
             (Ok(Sent::Wants), Some(sending)) => match sending.fill(&waits).await {

@@ -164,13 +164,17 @@ impl Http2 {
                 }
                 Some(Step::Head(head)) => break head,
                 Some(Step::Failed(error)) => return Err(self.unanswered(error, id, sending)),
-                Some(Step::Sent(sent)) => match sent? {
-                    Sent::Some => looked = false,
-                    Sent::Whole | Sent::Stopped => {
+                Some(Step::Sent(sent)) => match (sent?, &mut sending) {
+                    (Sent::Some, Some(sending)) => {
+                        sending.count();
+                        looked = false;
+                    }
+                    (Sent::Whole | Sent::Stopped, Some(done)) => {
+                        done.count();
                         // From here on only the response counts; the stream stays as it is.
                         sending = None;
                     }
-                    Sent::Wants => {
+                    (Sent::Wants, _) => {
                         let Some(sending) = &mut sending else {
                             continue;
                         };
@@ -188,6 +192,7 @@ impl Http2 {
                             return Err(waits.total_timeout().in_phase(Phase::Send).into());
                         }
                     }
+                    (_, None) => {}
                 },
             }
         };
@@ -207,6 +212,8 @@ impl Http2 {
             sending = None;
         }
         let head = of_parts(parts);
+        // What is over with the body's handles is over then.
+        drop((response, sender));
         let mut body = StreamBody::new(held, lease, receiving, sending, &head, *waits, id);
         if has_no_body(request.method(), head.status) {
             if body.is_sending() {

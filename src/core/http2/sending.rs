@@ -28,6 +28,7 @@ pub(crate) struct Sending {
     /// Taken out of the source so far.
     taken: u64,
     sent: u64,
+    counted: u64,
     length: Option<u64>,
     counter: Option<std::sync::Arc<Counter>>,
     stream: SendStream<Bytes>,
@@ -62,6 +63,7 @@ impl Sending {
             ended: false,
             taken: 0,
             sent: 0,
+            counted: 0,
             length: match framing {
                 RequestFraming::Length(length) => Some(length),
                 RequestFraming::Chunked | RequestFraming::Absent => None,
@@ -86,6 +88,19 @@ impl Sending {
                 until: waits.total,
             },
             false => waits.write(),
+        }
+    }
+
+    /// Tells whoever counts how much has gone out. Not while others wait for this thread to read for them.
+    pub(super) fn count(&mut self) {
+        if let Some(count) = &self.counter
+            && self.sent > self.counted
+        {
+            self.counted = self.sent;
+            count(Progress {
+                bytes: self.sent,
+                total: self.length,
+            });
         }
     }
 
@@ -120,6 +135,10 @@ impl Sending {
                     self.take(bytes)?;
                 }
                 Upload::Reader(_) => return Poll::Ready(Ok(Sent::Wants)),
+                // The server may want no more (RFC 9113 section 8.1), whatever the source takes its time for.
+                Upload::Stream(_) if self.stream.poll_reset(cx).is_ready() => {
+                    return Poll::Ready(Ok(Sent::Stopped));
+                }
                 Upload::Stream(stream) => match ready!(rt::poll_item(stream, cx))? {
                     Some(piece) => self.take(piece)?,
                     None => self.ended = true,
@@ -158,12 +177,6 @@ impl Sending {
         }
         self.sent += room as u64;
         self.connection.facts().sent(FRAME_HEADER + room);
-        if let Some(count) = &self.counter {
-            count(Progress {
-                bytes: self.sent,
-                total: self.length,
-            });
-        }
         Poll::Ready(match last {
             true => Sent::Whole,
             false => Sent::Some,

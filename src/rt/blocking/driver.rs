@@ -3,29 +3,30 @@
 //! ```text
 //!   wait(goal) ── the goal is reached: done
 //!       │
-//!       ├─ frames to write: written here, at once
-//!       ├─ nobody reads: take the seat, sleep in poll(2), read for all, look at the goal
-//!       └─ somebody reads: sleep until the goal's waker is called or the seat is handed over
+//!       ├─ nobody reads: take the seat, write, sleep in poll(2), read for all, look at the goal
+//!       └─ somebody reads: sleep until the goal's waker is called or the seat is handed over;
+//!          what there is to write is written first, unless who reads is up and will do it
 //! ```
 //!
 //! The connection stands behind a lock that is held while it is polled, which never blocks. It is not held in poll(2): a thread
 //! that has something to send does so while another one sleeps there. Who leaves the seat hands it to one that waits; nothing
 //! reads while nobody waits, and what came meanwhile is dealt with at the next use.
+//!
+//! One read may answer many threads, which send again at once. So they are roused when no lock is held, and leave their frames to
+//! who reads, who gives them a moment and then writes all of them together.
 
-use std::cell::OnceCell;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Instant;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::event::{PollFd, PollFlags};
 
 use super::h2_engine::{Engine, Facts, Wire};
+use super::sleeper::{Rousing, Sleeper, park};
 use super::{Watch, poll_many, within};
 use crate::http2_options::Http2Options;
 
@@ -36,6 +37,8 @@ pub(crate) struct Driver<W: Wire> {
     frames: Arc<Frames>,
     facts: Arc<Facts>,
     seat: Mutex<Seat>,
+    /// Who has the seat is up: it looks at `frames` before it sleeps.
+    attended: AtomicBool,
     socket: Watch,
     /// By when it wants to be polled, where PINGs are sent.
     due: Mutex<Option<Instant>>,
@@ -61,66 +64,6 @@ struct Seat {
     waiting: Vec<Arc<Sleeper>>,
 }
 
-/// A thread that waits, here or in poll(2).
-struct Sleeper {
-    thread: Thread,
-    woken: AtomicBool,
-    /// It sleeps in poll(2), or is about to.
-    polling: AtomicBool,
-    /// What interrupts its poll(2); made at its first.
-    alarm: OnceLock<OwnedFd>,
-}
-
-impl Sleeper {
-    /// This thread's.
-    fn here() -> Arc<Sleeper> {
-        thread_local! {
-            static HERE: OnceCell<Arc<Sleeper>> = const { OnceCell::new() };
-        }
-        let make = || {
-            Arc::new(Sleeper {
-                thread: std::thread::current(),
-                woken: AtomicBool::new(false),
-                polling: AtomicBool::new(false),
-                alarm: OnceLock::new(),
-            })
-        };
-        // A thread that ends has no place for it any more.
-        HERE.try_with(|here| here.get_or_init(make).clone())
-            .unwrap_or_else(|_| make())
-    }
-
-    fn alarm(&self) -> io::Result<&OwnedFd> {
-        if let Some(alarm) = self.alarm.get() {
-            return Ok(alarm);
-        }
-        let alarm = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(self.alarm.get_or_init(|| alarm))
-    }
-
-    fn take_woken(&self) -> bool {
-        self.woken.swap(false, Ordering::SeqCst)
-    }
-}
-
-impl Wake for Sleeper {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.woken.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        if !self.polling.load(Ordering::SeqCst) {
-            self.thread.unpark();
-        } else if let Some(alarm) = self.alarm.get() {
-            // A counter that is full wakes as well.
-            let _ = rustix::io::write(alarm, &1u64.to_ne_bytes());
-        }
-    }
-}
-
 impl<W: Wire> Driver<W> {
     /// Begins to speak HTTP/2 on a new connection.
     pub(crate) fn open(
@@ -140,6 +83,7 @@ impl<W: Wire> Driver<W> {
             frames: Arc::new(Frames(AtomicBool::new(true))),
             facts,
             seat: Mutex::default(),
+            attended: AtomicBool::new(false),
             socket,
             due: Mutex::new(None),
         };
@@ -183,17 +127,28 @@ impl<W: Wire> Driver<W> {
         loop {
             me.take_woken();
             if let Poll::Ready(value) = goal(&mut cx) {
-                // What the goal itself left to be said.
-                self.kick();
                 return Some(value);
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return None;
             }
-            self.kick();
             match place.sit() {
-                true => self.listen(&me, deadline),
-                false => park(&me, deadline),
+                true => {
+                    if self.has_frames() && place.others_are_up() {
+                        // What they are about to send goes out with these.
+                        std::thread::yield_now();
+                    }
+                    self.send();
+                    self.listen(&me, deadline);
+                }
+                false => {
+                    self.kick();
+                    if !me.is_woken() {
+                        // With others about, the answer is often there when this thread's turn comes again: one sleep less.
+                        std::thread::yield_now();
+                    }
+                    park(&me, deadline);
+                }
             }
         }
     }
@@ -202,40 +157,56 @@ impl<W: Wire> Driver<W> {
     pub(crate) fn catch_up(&self) {
         let reads = self.seat().reader.is_some();
         if !reads && !self.socket.is_silent() {
-            self.turn(true);
+            self.receive();
+            self.kick();
         }
     }
 
-    /// Writes the frames that wait to be written.
+    /// Sees to it that the frames that wait to be written are.
     pub(crate) fn kick(&self) {
-        if self.frames.0.load(Ordering::SeqCst) {
-            self.turn(false);
+        if !self.attended.load(Ordering::SeqCst) {
+            self.send();
         }
+    }
+
+    fn has_frames(&self) -> bool {
+        self.frames.0.load(Ordering::SeqCst)
     }
 
     /// Sleeps in poll(2) until the socket has something to say, and reads it for all.
     fn listen(&self, me: &Arc<Sleeper>, deadline: Option<Instant>) {
         let Ok(alarm) = me.alarm() else {
             // Without a descriptor for it, one look after the other.
-            self.turn(true);
-            std::thread::park_timeout(LOOK);
+            self.receive();
+            self.send();
+            self.attended.store(false, Ordering::SeqCst);
+            if !self.has_frames() {
+                std::thread::park_timeout(LOOK);
+            }
+            self.attended.store(true, Ordering::SeqCst);
             return;
         };
         let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let until = deadline.into_iter().chain(due).min();
         me.polling.store(true, Ordering::SeqCst);
-        // What happened before `polling` was seen has set `woken` or asked for room to write.
-        if me.woken.load(Ordering::SeqCst) {
+        self.attended.store(false, Ordering::SeqCst);
+        // What happened before these were seen has set `woken`, left frames or asked for room to write.
+        if me.is_woken() || self.has_frames() {
+            self.attended.store(true, Ordering::SeqCst);
             me.polling.store(false, Ordering::SeqCst);
             return;
         }
-        let mut interest = PollFlags::IN;
-        interest.set(PollFlags::OUT, self.facts.is_write_blocked());
+        let blocked = self.facts.is_write_blocked();
+        let mut interest = PollFlags::empty();
+        // Nothing is read while an answer to what was read waits to be written (a PONG): what comes then would be announced all the time.
+        interest.set(PollFlags::IN, !blocked || self.facts.wants_to_read());
+        interest.set(PollFlags::OUT, blocked);
         let mut fds = [
             self.socket.poll_fd(interest),
             PollFd::new(alarm, PollFlags::IN),
         ];
         let polled = poll_many(&mut fds, until);
+        self.attended.store(true, Ordering::SeqCst);
         me.polling.store(false, Ordering::SeqCst);
         let (socket, rang) = (fds[0].revents(), !fds[1].revents().is_empty());
         if rang {
@@ -247,29 +218,33 @@ impl<W: Wire> Driver<W> {
             || !socket.is_empty()
             || is_due
         {
-            self.turn(true);
+            self.receive();
         }
     }
 
-    /// Polls the connection: for what it has to write, and for what came if asked.
-    fn turn(&self, read: bool) {
-        let was_blocked = self.facts.is_write_blocked();
-        if read {
-            let engine = self.engine.lock();
-            self.poll(engine.unwrap_or_else(PoisonError::into_inner), true);
-        }
+    /// Polls the connection for what came.
+    fn receive(&self) {
+        let engine = self.engine.lock();
+        self.poll(engine.unwrap_or_else(PoisonError::into_inner), true);
+    }
+
+    /// Polls the connection for what it has to write, if it has.
+    fn send(&self) {
+        let mut polled = false;
         // Who finds the lock taken leaves its frames to who has it.
-        while self.frames.0.load(Ordering::SeqCst) {
+        while self.has_frames() {
+            polled = true;
             match self.engine.try_lock() {
                 Ok(engine) => self.poll(engine, false),
                 Err(TryLockError::Poisoned(engine)) => self.poll(engine.into_inner(), false),
                 Err(TryLockError::WouldBlock) => break,
             }
         }
-        if self.facts.is_write_blocked() && !was_blocked {
-            // The sleeper is to wait for room as well.
-            if let Some(reader) = &self.seat().reader {
-                reader.wake_by_ref();
+        if polled && self.facts.is_write_blocked() {
+            // A sleeper that does not wait for room is to do so. One that is up looks before it sleeps.
+            let reader = self.seat().reader.clone();
+            if let Some(reader) = reader.filter(|reader| reader.polling.load(Ordering::SeqCst)) {
+                reader.wake();
             }
         }
     }
@@ -280,6 +255,7 @@ impl<W: Wire> Driver<W> {
             return;
         };
         self.facts.set_mute(!read);
+        let rousing = Rousing::begin();
         let waker = Waker::from(self.frames.clone());
         let turn = connection.poll(&mut Context::from_waker(&waker));
         let due = connection.due();
@@ -291,6 +267,7 @@ impl<W: Wire> Driver<W> {
             self.socket.shut_down();
         }
         drop(engine);
+        drop(rousing);
         if turn.changed {
             self.facts.tell_listener();
         }
@@ -305,28 +282,12 @@ impl<W: Wire> Drop for Driver<W> {
     fn drop(&mut self) {
         // The last word goes out if it does at once.
         self.frames.0.store(true, Ordering::SeqCst);
-        self.turn(false);
+        self.send();
     }
 }
 
 /// How long a thread that cannot make a descriptor sleeps between two looks.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(5);
-
-/// Sleeps until it is woken.
-fn park(me: &Sleeper, deadline: Option<Instant>) {
-    while !me.woken.load(Ordering::SeqCst) {
-        match deadline {
-            None => std::thread::park(),
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return;
-                }
-                std::thread::park_timeout(left);
-            }
-        }
-    }
-}
 
 /// A thread's place at a connection, while it waits. Leaving it, in whatever way, hands the seat over.
 struct Place<'a, W: Wire> {
@@ -354,15 +315,24 @@ impl<W: Wire> Place<'_, W> {
             None => {
                 seat.waiting.retain(|other| !Arc::ptr_eq(other, self.me));
                 seat.reader = Some(self.me.clone());
+                self.driver.attended.store(true, Ordering::SeqCst);
                 self.known = true;
                 true
             }
         }
     }
-}
 
-impl<W: Wire> Drop for Place<'_, W> {
-    fn drop(&mut self) {
+    /// Tells whether others that were woken have not come away yet.
+    fn others_are_up(&self) -> bool {
+        self.driver
+            .seat()
+            .waiting
+            .iter()
+            .any(|other| other.is_woken())
+    }
+
+    /// Hands the seat over, where it is this thread's.
+    fn leave(&mut self) {
         if !self.known {
             return;
         }
@@ -376,12 +346,23 @@ impl<W: Wire> Drop for Place<'_, W> {
             return;
         }
         // Who was woken is about to leave as well.
-        let asleep = |other: &Arc<Sleeper>| !other.woken.load(Ordering::SeqCst);
+        let asleep = |other: &Arc<Sleeper>| !other.is_woken();
         let next = seat.waiting.iter().rposition(asleep);
         let next = next.or(seat.waiting.len().checked_sub(1));
-        seat.reader = next.map(|next| seat.waiting.swap_remove(next));
-        if let Some(reader) = &seat.reader {
-            reader.wake_by_ref();
+        let next = next.map(|next| seat.waiting.swap_remove(next));
+        self.driver.attended.store(next.is_some(), Ordering::SeqCst);
+        seat.reader.clone_from(&next);
+        drop(seat);
+        if let Some(next) = next {
+            next.wake();
         }
+    }
+}
+
+impl<W: Wire> Drop for Place<'_, W> {
+    fn drop(&mut self) {
+        self.leave();
+        // What the goal left to be said.
+        self.driver.kick();
     }
 }

@@ -38,7 +38,7 @@ impl Default for Http2Options {
     fn default() -> Self {
         Http2Options {
             stream_window: 2 * MIB,
-            connection_window: 5 * MIB,
+            connection_window: 16 * MIB,
             adaptive_window: false,
             max_frame_size: 16 * KIB,
             max_header_list_size: 256 * KIB,
@@ -165,7 +165,7 @@ mod tests {
         let options = Http2Options::default();
         assert_eq!(
             (options.stream_window, options.connection_window),
-            (2_097_152, 5_242_880)
+            (2_097_152, 16_777_216)
         );
         assert_eq!(
             (options.max_frame_size, options.max_header_list_size),

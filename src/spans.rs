@@ -66,10 +66,12 @@ impl Span {
                 status, version, ..
             } => {
                 span.record("http.response.status_code", status.as_u16());
-                let version = format!("{version:?}");
-                let version = version.trim_start_matches("HTTP/");
-                // "2" and "1.1", as OpenTelemetry names them.
-                span.record("network.protocol.version", version.trim_end_matches(".0"));
+                let version = match *version {
+                    http::Version::HTTP_2 => "2",
+                    http::Version::HTTP_10 => "1.0",
+                    _ => "1.1",
+                };
+                span.record("network.protocol.version", version);
                 // A client's span is in error from 400 on.
                 if status.is_client_error() || status.is_server_error() {
                     span.record("otel.status_code", "ERROR");

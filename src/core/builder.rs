@@ -638,7 +638,7 @@ impl ClientBuilder {
     }
 
     /// Sets how many bytes a server may send on all streams of a connection together before some of them are read
-    /// (RFC 9113 section 6.9.1). From 1 to 2,147,483,647. Default: 5 MiB.
+    /// (RFC 9113 section 6.9.1). From 1 to 2,147,483,647. Default: 16 MiB.
     ///
     /// It bounds what the bodies of one connection that nobody reads hold in memory.
     pub fn http2_initial_connection_window_size(mut self, bytes: u32) -> Self {

@@ -144,10 +144,22 @@ impl Pool {
         match (assignment, event) {
             (Assignment::Wait(ticket), Some(event)) => {
                 let place = Place { pool: self, ticket };
-                if !event.wait(deadline).await {
-                    return Err(Error::timeout(ErrorKind::PoolTimeout, None).in_phase(Phase::Pool));
+                loop {
+                    // Where those who wait drive connections, nobody else may hear that there is room again.
+                    let look = rt::LOOK.map(|look| Instant::now() + look);
+                    let until = look.into_iter().chain(deadline).min();
+                    if event.wait(until).await {
+                        return place.claim();
+                    }
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        let error = Error::timeout(ErrorKind::PoolTimeout, None);
+                        return Err(error.in_phase(Phase::Pool));
+                    }
+                    let shared = self.lock().shared_with(ticket);
+                    for connection in shared {
+                        connection.is_usable();
+                    }
                 }
-                place.claim()
             }
             (assignment, _) => self.lease(assignment),
         }

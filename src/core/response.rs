@@ -34,7 +34,7 @@ use crate::transport::{self, Content, Head};
 
 /// A response: its head, and its body still on the wire until it is read.
 ///
-/// A response that is dropped half read closes its connection and gives its slot in the pool back at once.
+/// A response that is dropped half read closes its connection, or over HTTP/2 resets its stream, and gives its place in the pool back at once.
 pub struct Response {
     /// One pointer: a response is handed through many calls.
     pub(crate) inner: Box<Inner>,

@@ -408,7 +408,9 @@ impl Client {
         {
             Ok((head, body)) => Ok((head, Answer::Stream(body))),
             // A connection that dies at its first request died for a reason.
-            Err(failure) if fresh && failure.again == Again::IfIdempotent => {
+            Err(failure)
+                if fresh && matches!(failure.again, Again::IfIdempotent | Again::Unsent) =>
+            {
                 Err(failure.error.into())
             }
             Err(failure) => Err(failure),

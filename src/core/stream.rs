@@ -105,6 +105,12 @@ impl Stream {
         }
     }
 
+    /// Tells whether TLS goes over the socket, with the server or a proxy.
+    #[cfg(feature = "http2")]
+    pub(crate) fn is_secured(&self) -> bool {
+        self.tls.is_some() || self.io.is_secured()
+    }
+
     /// Receives what the kernel has now, whatever a runtime's reactor believes.
     #[cfg(feature = "http2")]
     pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -142,8 +142,12 @@ impl TlsSession {
                 Ok(0) => return Ok(Some(taken)),
                 Ok(more) => taken += more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if !self.feed()? {
-                        break;
+                    match self.feed() {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        // What came before it is good; the session says it again.
+                        Err(_) if taken > 0 => break,
+                        Err(error) => return Err(error),
                     }
                 }
                 Err(_) if taken > 0 => break,

@@ -24,7 +24,7 @@ pub(crate) const SMALL_BODY: usize = 16 * 1024;
 /// How much of a body is still sent after a response that does not close the connection, so that it can be kept.
 const WORTH_FINISHING: u64 = 8 * 1024 * 1024;
 /// How long a peer that has answered already may refuse to take more.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A body on its way out.
 pub(crate) enum Upload {

@@ -16,7 +16,7 @@ use super::grants::Grant;
 use super::idle::Resting;
 use super::keys::{KeyId, Protocol};
 use super::queue::NEWCOMER;
-use super::{Conn, Effects, PoolState};
+use super::{Conn, Effects, PoolState, Ticket};
 
 /// A connection whose streams serve many requests at once (RFC 9113).
 pub(crate) trait Shared: Clone {
@@ -216,6 +216,15 @@ impl<C, S: Shared, W> PoolState<C, S, W> {
         if self.queue.len() > 0 {
             self.settle(effects);
         }
+    }
+
+    /// Returns the shared connections of the key that a ticket waits for: what comes on them may be what it waits for.
+    pub(crate) fn shared_with(&self, ticket: Ticket) -> Vec<S> {
+        let shared = &self.keys[ticket.key].shared;
+        shared
+            .iter()
+            .map(|index| self.shared.get(*index).connection.clone())
+            .collect()
     }
 
     /// Looks at a connection whose capacity may have grown or which takes no more streams, and grants what can be granted.

@@ -350,6 +350,9 @@ fn poll_many(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()
     }
 }
 
+/// How often who waits for a connection looks at those that others hold.
+pub(crate) const LOOK: Option<Duration> = Some(Duration::from_millis(50));
+
 /// Does what may take a while, here.
 pub(crate) fn off_loop<T>(work: impl FnOnce() -> T) -> T {
     work()

@@ -27,6 +27,9 @@ pub(crate) trait Wire: Send + Unpin + 'static {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Whether another protocol lies between it and the socket: a write that fails may have sent a part, and what was received need not all be in
+    /// the kernel.
+    fn is_layered(&self) -> bool;
     /// Reads what the kernel has now, whatever a reactor believes.
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
     /// Says goodbye, if that goes out at once.
@@ -37,7 +40,9 @@ pub(crate) trait Wire: Send + Unpin + 'static {
 pub(crate) struct Facts {
     /// Nothing is to be read now: somebody else waits for what comes.
     mute: AtomicBool,
-    /// h2 asked for bytes when it was polled last.
+    /// h2 asks for bytes while it is polled.
+    asks_to_read: AtomicBool,
+    /// It asked when it was polled last.
     wants_to_read: AtomicBool,
     /// The next read asks the kernel itself.
     look: AtomicBool,
@@ -96,6 +101,7 @@ impl Facts {
     fn new() -> Self {
         Facts {
             mute: AtomicBool::new(false),
+            asks_to_read: AtomicBool::new(false),
             wants_to_read: AtomicBool::new(true),
             look: AtomicBool::new(false),
             write_blocked: AtomicBool::new(false),
@@ -252,7 +258,7 @@ impl Facts {
 
     #[allow(dead_code, reason = "only threads that drive ask")]
     pub(crate) fn wants_to_read(&self) -> bool {
-        self.wants_to_read.load(Ordering::Relaxed)
+        self.wants_to_read.load(Ordering::SeqCst)
     }
 
     #[allow(dead_code, reason = "only threads that drive ask")]
@@ -297,7 +303,7 @@ impl<W: Wire> AsyncRead for Pipe<W> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.facts.wants_to_read.store(true, Ordering::Relaxed);
+        this.facts.asks_to_read.store(true, Ordering::Relaxed);
         if this.facts.mute.load(Ordering::Relaxed) {
             return Poll::Pending;
         }
@@ -323,7 +329,7 @@ impl<W: Wire> Pipe<W> {
             Poll::Ready(read) => read?,
         };
         self.end = read;
-        self.drained = read < self.window.len();
+        self.drained = read < self.window.len() && !self.wire.is_layered();
         let facts = &self.facts;
         for _ in 0..facts.asked.swap(0, Ordering::Relaxed) {
             self.meter.asked();
@@ -388,10 +394,24 @@ impl<W: Wire> Pipe<W> {
                 Poll::Ready(Ok(bytes))
             }
             Err(error) => {
-                self.broken = Some(error);
+                if self.wire.is_layered() {
+                    for piece in pieces {
+                        self.written.wrote(piece);
+                    }
+                    let last = self.written.last();
+                    self.facts.last_written.store(last, Ordering::Relaxed);
+                }
+                self.fail(error);
                 Poll::Ready(Ok(self.swallow(pieces)))
             }
         }
+    }
+
+    /// Nothing can be written any more. What the kernel still has to say is asked of itself.
+    fn fail(&mut self, error: io::Error) {
+        self.broken = Some(error);
+        self.drained = false;
+        self.facts.look.store(true, Ordering::Relaxed);
     }
 
     fn swallow(&self, pieces: &[io::IoSlice<'_>]) -> usize {
@@ -438,7 +458,7 @@ impl<W: Wire> AsyncWrite for Pipe<W> {
         let blocked = result.is_pending();
         self.facts.write_blocked.store(blocked, Ordering::SeqCst);
         if let Err(error) = ready!(result) {
-            self.broken = Some(error);
+            self.fail(error);
         }
         Poll::Ready(Ok(()))
     }
@@ -549,7 +569,7 @@ impl<W: Wire> Engine<W> {
     /// Receives and sends what can be.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Turn {
         let was_open = self.facts.is_open();
-        self.facts.wants_to_read.store(false, Ordering::Relaxed);
+        self.facts.asks_to_read.store(false, Ordering::Relaxed);
         let polled = Pin::new(&mut self.connection).poll(cx);
         let capacity = self.connection.max_concurrent_send_streams();
         let before = self.facts.capacity.swap(capacity, Ordering::Relaxed);
@@ -557,6 +577,8 @@ impl<W: Wire> Engine<W> {
             true => self.feel(cx),
             false => true,
         };
+        let asked = self.facts.asks_to_read.load(Ordering::Relaxed);
+        self.facts.wants_to_read.store(asked, Ordering::SeqCst);
         let over = polled.is_ready() || !alive;
         if over {
             self.facts.retire();

@@ -309,6 +309,9 @@ async fn before<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -
     }
 }
 
+/// Connections have tasks that look at them.
+pub(crate) const LOOK: Option<Duration> = None;
+
 /// Does what may take a while, off the event loop.
 pub(crate) async fn off_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {

@@ -24,6 +24,8 @@ use crate::tls_info::TlsInfo;
 pub(crate) struct StreamBody {
     /// `None` once all is over.
     open: Option<Open>,
+    /// It was over before its end.
+    failed: bool,
     left: Option<u64>,
     waits: Waits,
     trailers: Option<Box<HeaderMap>>,
@@ -98,6 +100,10 @@ impl StreamBody {
         waits: Waits,
         id: u32,
     ) -> Self {
+        let mut sending = sending;
+        if let Some(sending) = &mut sending {
+            sending.rest();
+        }
         let announced = head.headers.get(CONTENT_LENGTH);
         let announced = announced.and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = StreamBody {
@@ -113,6 +119,7 @@ impl StreamBody {
                 held,
                 _lease: lease,
             }),
+            failed: false,
             waits,
             trailers: None,
             id,
@@ -184,7 +191,13 @@ impl StreamBody {
         }
     }
 
+    fn give_up(&mut self) {
+        self.open = None;
+        self.failed = true;
+    }
+
     fn failed(&mut self, error: h2::Error) -> Error {
+        self.failed = true;
         match self.open.take() {
             Some(open) => open.held.connection.error(error, Phase::ReceiveBody),
             None => closed(),
@@ -199,7 +212,10 @@ impl StreamBody {
         let mut silence = None;
         loop {
             let Some(open) = &mut self.open else {
-                return Ok(None);
+                return match self.failed {
+                    true => Err(closed()),
+                    false => Ok(None),
+                };
             };
             let deadline = self.waits.read().deadline(Instant::now());
             let connection = open.held.connection.clone();
@@ -214,6 +230,9 @@ impl StreamBody {
                     if let Some(left) = &mut self.left {
                         *left = left.saturating_sub(data.len() as u64);
                     }
+                    if let Some(sending) = &mut open.sending {
+                        sending.rest();
+                    }
                     self.finish_if_over();
                     if !data.is_empty() {
                         return Ok(Some(data));
@@ -222,7 +241,7 @@ impl StreamBody {
                 Some(Step::End(trailers)) => {
                     if let Some(trailers) = &trailers {
                         let checked = connection.check_list(trailers, Phase::ReceiveBody);
-                        checked.inspect_err(|_| self.open = None)?;
+                        checked.inspect_err(|_| self.give_up())?;
                     }
                     self.trailers = trailers.map(Box::new);
                     self.send_rest().await?;
@@ -234,7 +253,7 @@ impl StreamBody {
                 None if silence.is_drip(facts, self.id) && !self.waits.is_over() => {}
                 None => {
                     facts.doubt();
-                    self.open = None;
+                    self.give_up();
                     let timed_out = std::io::ErrorKind::TimedOut.into();
                     return Err(self
                         .waits
@@ -245,13 +264,14 @@ impl StreamBody {
         }
     }
 
-    /// Sends what is left of the request's body, where the response is complete: an early success is no refusal.
+    /// Sends what is left of the request's body, where the response is complete: an early success is no refusal. A server that takes no more
+    /// of it has said all the same what it had to say.
     pub(crate) async fn send_rest(&mut self) -> Result<()> {
         while let Some(open) = &mut self.open {
             let Some(sending) = &mut open.sending else {
                 break;
             };
-            let deadline = sending.wait(&self.waits).deadline(Instant::now());
+            let deadline = sending.wait_briefly(&self.waits).deadline(Instant::now());
             let connection = open.held.connection.clone();
             let sent = connection
                 .driver()
@@ -259,10 +279,11 @@ impl StreamBody {
                 .await;
             match sent {
                 Some(sent) => self.sent(sent).await?,
-                None => {
-                    self.open = None;
-                    return Err(self.waits.write_failed(std::io::ErrorKind::TimedOut.into()));
+                None if self.waits.is_over() => {
+                    self.give_up();
+                    return Err(self.waits.total_timeout().in_phase(Phase::Send));
                 }
+                None => self.open = None,
             }
         }
         self.finish_if_over();
@@ -282,7 +303,7 @@ impl StreamBody {
             (Ok(Sent::Wants), Some(sending)) => match sending.fill(&waits).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
-                    self.open = None;
+                    self.give_up();
                     Err(error)
                 }
             },
@@ -291,7 +312,7 @@ impl StreamBody {
                 Ok(())
             }
             (Err(error), _) => {
-                self.open = None;
+                self.give_up();
                 Err(error)
             }
         }
@@ -299,5 +320,9 @@ impl StreamBody {
 }
 
 fn closed() -> Error {
-    Error::new(ErrorKind::ReadError, "the stream is closed").in_phase(Phase::ReceiveBody)
+    Error::new(
+        ErrorKind::StreamClosed,
+        "the response was closed before its body was read",
+    )
+    .in_phase(Phase::ReceiveBody)
 }

@@ -262,6 +262,10 @@ impl rt::Wire for Stream {
         }
     }
 
+    fn is_layered(&self) -> bool {
+        self.is_secured()
+    }
+
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.receive_now(buffer)
     }

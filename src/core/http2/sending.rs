@@ -6,7 +6,7 @@ use bytes::Bytes;
 use h2::SendStream;
 
 use super::super::http11::Waits;
-use super::super::upload::{Upload, wrong_length};
+use super::super::upload::{PATIENCE, Upload, wrong_length};
 use super::super::{dual, rt};
 use super::Http2;
 use crate::config::Wait;
@@ -17,6 +17,9 @@ use crate::request::Request;
 
 /// What stands before each frame's payload (RFC 9113 section 4.1).
 const FRAME_HEADER: usize = 9;
+
+/// How much of the window one body may have at a time.
+const MOST_RESERVED: usize = 1024 * 1024;
 
 /// What is left of a request's body.
 pub(crate) struct Sending {
@@ -91,6 +94,11 @@ impl Sending {
         }
     }
 
+    /// Gives back what it was promised of the connection's window: while nobody polls it, others may have it.
+    pub(super) fn rest(&mut self) {
+        self.stream.reserve_capacity(0);
+    }
+
     /// Tells whoever counts how much has gone out. Not while others wait for this thread to read for them.
     pub(super) fn count(&mut self) {
         if let Some(count) = &self.counter
@@ -102,6 +110,15 @@ impl Sending {
                 total: self.length,
             });
         }
+    }
+
+    /// As [`wait`](Sending::wait), behind a complete response.
+    pub(crate) fn wait_briefly(&self, waits: &Waits) -> Wait {
+        let mut wait = self.wait(waits);
+        if !self.at_source {
+            wait.each = Some(wait.each.map_or(PATIENCE, |each| each.min(PATIENCE)));
+        }
+        wait
     }
 
     /// Gives the source back of which nothing was taken.
@@ -161,7 +178,8 @@ impl Sending {
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Sent> {
-        self.stream.reserve_capacity(self.piece.len());
+        self.stream
+            .reserve_capacity(self.piece.len().min(MOST_RESERVED));
         // What is there already is not announced again.
         while self.stream.capacity() == 0 {
             match ready!(self.stream.poll_capacity(cx)) {

@@ -16,7 +16,7 @@
 //! who reads, who gives them a moment and then writes all of them together.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
@@ -230,21 +230,14 @@ impl<W: Wire> Driver<W> {
 
     /// Polls the connection for what it has to write, if it has.
     fn send(&self) {
-        let mut polled = false;
         // Who finds the lock taken leaves its frames to who has it.
         while self.has_frames() {
-            polled = true;
+            // In one order with the look at the frames of who has the lock, behind its unlocking.
+            fence(Ordering::SeqCst);
             match self.engine.try_lock() {
                 Ok(engine) => self.poll(engine, false),
                 Err(TryLockError::Poisoned(engine)) => self.poll(engine.into_inner(), false),
                 Err(TryLockError::WouldBlock) => break,
-            }
-        }
-        if polled && self.facts.is_write_blocked() {
-            // A sleeper that does not wait for room is to do so. One that is up looks before it sleeps.
-            let reader = self.seat().reader.clone();
-            if let Some(reader) = reader.filter(|reader| reader.polling.load(Ordering::SeqCst)) {
-                reader.wake();
             }
         }
     }
@@ -268,6 +261,14 @@ impl<W: Wire> Driver<W> {
         }
         drop(engine);
         drop(rousing);
+        fence(Ordering::SeqCst);
+        if self.facts.is_write_blocked() {
+            // A sleeper that does not wait for room is to do so. One that is up looks before it sleeps.
+            let reader = self.seat().reader.clone();
+            if let Some(reader) = reader.filter(|reader| reader.polling.load(Ordering::SeqCst)) {
+                reader.wake();
+            }
+        }
         if turn.changed {
             self.facts.tell_listener();
         }
@@ -280,9 +281,8 @@ impl<W: Wire> Driver<W> {
 
 impl<W: Wire> Drop for Driver<W> {
     fn drop(&mut self) {
-        // The last word goes out if it does at once.
-        self.frames.0.store(true, Ordering::SeqCst);
-        self.send();
+        // The last word goes out if it does at once, and what came is read: a socket that is closed over bytes resets the peer.
+        self.receive();
     }
 }
 

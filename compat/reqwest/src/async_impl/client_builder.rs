@@ -273,7 +273,7 @@ impl ClientBuilder {
         self.http2(|http2| http2.stream_window = sz.into())
     }
 
-    /// Sets how many bytes a server may send on all streams of a connection before some of them are read. Default: 5 MiB.
+    /// Sets how many bytes a server may send on all streams of a connection before some of them are read. Default: 16 MiB.
     pub fn http2_initial_connection_window_size(self, sz: impl Into<Option<u32>>) -> ClientBuilder {
         self.http2(|http2| http2.connection_window = sz.into())
     }

@@ -241,7 +241,7 @@ impl ClientBuilder {
         self.with(|inner| inner.http2_initial_stream_window_size(sz))
     }
 
-    /// Sets how many bytes a server may send on all streams of a connection before some of them are read (default: 5 MiB).
+    /// Sets how many bytes a server may send on all streams of a connection before some of them are read (default: 16 MiB).
     #[cfg(feature = "http2")]
     pub fn http2_initial_connection_window_size(self, sz: impl Into<Option<u32>>) -> ClientBuilder {
         self.with(|inner| inner.http2_initial_connection_window_size(sz))

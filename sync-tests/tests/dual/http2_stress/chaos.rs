@@ -24,15 +24,15 @@ async fn act((client, base, number): (Client, String, u64)) -> Result<(), String
                 response.chunk().await.unwrap().unwrap();
             }
         }
-        1 => drop(get(&client, url("/hold")).await),
+        1 => drop(get(&client, url("/stall")).await),
         2 => {
-            let sent = client.get(url("/wait")).timeout(hasty).send().await;
+            let sent = client.get(url("/silent")).timeout(hasty).send().await;
             if sent.err().map(|error| error.kind()) != Some(ErrorKind::ReadTimeout) {
                 return unexpected("no timeout of the head");
             }
         }
         3 => {
-            let sent = client.get(url("/hold")).timeout(hasty).send().await;
+            let sent = client.get(url("/stall")).timeout(hasty).send().await;
             let kind = match sent {
                 // It may be the head already that was too late.
                 Err(error) => error.kind(),

@@ -95,17 +95,19 @@ async fn times_out((client, url): (Client, String)) -> ErrorKind {
 async fn whoever_leaves_by_a_timeout_leaves_the_others_to_read_on() {
     for server in both() {
         let client = client();
-        for path in ["/wait", "/hold"] {
-            let url = server.url(path);
-            let hasty = form_util::spawn(times_out, (client.clone(), url.clone()));
-            let asleep = form_util::until(|| server.held() == 1).await;
-            assert!(asleep);
+        for (endless, path) in [("/silent", "/wait"), ("/stall", "/hold")] {
+            let before = server.requests().len();
+            let hasty = form_util::spawn(times_out, (client.clone(), server.url(endless)));
+            let came = form_util::until(|| server.requests().len() > before).await;
+            assert!(came);
             let patient: Vec<_> = (0..3)
-                .map(|_| form_util::spawn(fetch, (client.clone(), url.clone())))
+                .map(|_| form_util::spawn(fetch, (client.clone(), server.url(path))))
                 .collect();
             let kind = joined(hasty).await;
             assert_eq!(kind, ErrorKind::ReadTimeout);
-            let gone = form_util::until(|| server.held() == 3).await;
+            let asleep = form_util::until(|| server.held() == 3).await;
+            assert!(asleep);
+            let gone = form_util::until(|| server.streams() == 3).await;
             assert!(gone, "the server hears that it need not answer");
             server.let_go(3);
             for task in patient {

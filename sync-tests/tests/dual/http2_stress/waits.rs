@@ -30,10 +30,10 @@ async fn a_read_or_total_timeout_ends_its_stream_alone() {
         assert!(asleep);
         let (read, total) = (Timeout::none().read(ms(50)), Timeout::none().total(ms(50)));
         for (path, timeout, expected) in [
-            ("/wait", read, ErrorKind::ReadTimeout),
-            ("/hold", read, ErrorKind::ReadTimeout),
-            ("/wait", total, ErrorKind::TotalTimeout),
-            ("/hold", total, ErrorKind::TotalTimeout),
+            ("/silent", read, ErrorKind::ReadTimeout),
+            ("/stall", read, ErrorKind::ReadTimeout),
+            ("/silent", total, ErrorKind::TotalTimeout),
+            ("/stall", total, ErrorKind::TotalTimeout),
         ] {
             let kind = fails((client.clone(), server.url(path), timeout)).await;
             assert_eq!(kind, expected, "{path}");
@@ -41,8 +41,8 @@ async fn a_read_or_total_timeout_ends_its_stream_alone() {
             assert_eq!(hello, "hello");
             assert!(!beside.is_finished());
         }
-        let freed = form_util::until(|| server.held() == 1).await;
-        assert!(freed, "{} are still answered", server.held());
+        let freed = form_util::until(|| server.streams() == 1).await;
+        assert!(freed, "{} are still answered", server.streams());
         assert_eq!(server.frames(Frame::Reset), 4);
         server.let_go(1);
         joined(beside).await;
@@ -60,7 +60,7 @@ async fn many_timeouts_at_once_are_each_kept() {
         assert_eq!(hello, "hello");
         let calls: Vec<_> = (0..24)
             .map(|n| {
-                let path = if n % 2 == 0 { "/wait" } else { "/hold" };
+                let path = if n % 2 == 0 { "/silent" } else { "/stall" };
                 // The shortest begin last.
                 let timeout = Timeout::none().read(ms(20 * (30 - n)));
                 (client.clone(), server.url(path), timeout)

@@ -14,6 +14,8 @@
 //! | `/digest…` | what the server of the plan answers |
 //! | `/wait/…` | `waited`, when it is let go |
 //! | `/hold/…` | `begun,`, and when it is let go `ended` |
+//! | `/silent` | nothing |
+//! | `/stall` | `begun,`, and then nothing |
 //! | `/drip/N` | N pieces of four bytes, a millisecond apart |
 //! | `/broken` | a piece, and then a reset |
 //! | `/freeze` | nothing, and to nobody, until the server thaws |
@@ -206,6 +208,11 @@ pub(super) async fn answer(
                 () = wait(&seen) => {}
             }
             let _ = pieces.send(Ok(Frame::data("ended".into()))).await;
+        }),
+        "silent" => std::future::pending().await,
+        "stall" => spawned(async move |pieces| {
+            let _ = pieces.send(Ok(Frame::data("begun,".into()))).await;
+            pieces.closed().await;
         }),
         "drip" => spawned(async move |pieces| {
             for n in 0..number {

@@ -100,9 +100,9 @@ pub use proxy::{IntoProxy, Proxy, ProxyMode};
 pub use redirect::{Action, Attempt};
 pub use request::Request;
 pub use shapes::{Chunks, Lines, Shape, Text};
+pub use stream_id::StreamId;
 #[cfg(feature = "rustls")]
 pub use tls::{Certificate, CertificateRevocationList, ClientCert, TlsVersion, Verify};
-pub use stream_id::StreamId;
 pub use tls_info::TlsInfo;
 pub use url::{self, Url};
 

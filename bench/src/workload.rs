@@ -173,6 +173,8 @@ impl Workload {
             Self::ConnectTls => 200,
             Self::Gzip => 60,
             Self::New => 40,
+            // A ratio is asked of it: small bodies alone would be too little for one.
+            Self::StreamDownload | Self::StreamDownloadTls if quick => return 4,
             _ => return 1,
         };
         if quick { operations / 10 } else { operations }

@@ -40,6 +40,10 @@ impl Shared for Http2 {
 }
 
 impl Http2 {
+    pub(crate) fn is(&self, _other: &Http2) -> bool {
+        match self.0 {}
+    }
+
     pub(crate) fn remote_addr(&self) -> Option<SocketAddr> {
         match self.0 {}
     }

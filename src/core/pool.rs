@@ -224,15 +224,18 @@ impl Lease {
         }
     }
 
-    /// Lets others share the new connection in its slot; it holds a stream from here on.
-    pub(crate) fn share(&mut self, connection: Http2) {
+    /// Lets others share the new connection in its slot; it holds a stream from here on, of that one or of one that stood before. Tells
+    /// whether it is the new one.
+    pub(crate) fn share(&mut self, new: Http2) -> bool {
         let Held::Slot(key) = self.held else {
-            return;
+            return false;
         };
         let now = Instant::now();
+        let opened = new.clone();
         let (id, connection) = self
             .pool
-            .with(|state, effects| state.opened_shared(key, connection, now, effects));
+            .with(|state, effects| state.opened_shared(key, opened, now, effects));
+        let is_new = connection.is(&new);
         let pool = Arc::downgrade(&self.pool.state);
         connection.tell_changes(Box::new(move || {
             if let Some(state) = pool.upgrade() {
@@ -245,6 +248,7 @@ impl Lease {
         self.pool
             .with(|state, effects| state.refresh(id, now, effects));
         self.held = Held::Stream(id, connection);
+        is_new
     }
 
     /// Drops a connection that turned out dead, to open another in its slot.

@@ -387,9 +387,8 @@ impl Client {
         }
         let mut fresh = false;
         if lease.shared().is_none() {
-            fresh = true;
             match self.dial(trip).await? {
-                Dialed::Shared(connection) => lease.share(connection),
+                Dialed::Shared(connection) => fresh = lease.share(connection),
                 Dialed::Own(connection) => {
                     let connection = lease.insert(connection);
                     let (head, reader) = connection

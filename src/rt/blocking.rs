@@ -9,8 +9,8 @@ mod connect;
 #[path = "blocking/driver.rs"]
 mod driver;
 #[cfg(feature = "http2")]
-#[path = "h2_engine.rs"]
-mod h2_engine;
+#[path = "h2/mod.rs"]
+mod h2;
 #[path = "options.rs"]
 mod options;
 #[path = "blocking/resolver.rs"]
@@ -48,7 +48,7 @@ pub(crate) use connect::connect;
 #[cfg(feature = "http2")]
 pub(crate) use driver::Driver;
 #[cfg(feature = "http2")]
-pub(crate) use h2_engine::{End, Facts, Wire};
+pub(crate) use h2::{End, Facts, Wire};
 pub(crate) use resolver::resolve;
 #[cfg(feature = "tower")]
 pub(crate) use runner::Runner;

@@ -6,8 +6,8 @@
 #[path = "tokio/driver.rs"]
 mod driver;
 #[cfg(feature = "http2")]
-#[path = "h2_engine.rs"]
-mod h2_engine;
+#[path = "h2/mod.rs"]
+mod h2;
 #[path = "options.rs"]
 mod options;
 #[cfg(feature = "tower")]
@@ -40,7 +40,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "http2")]
 pub(crate) use driver::Driver;
 #[cfg(feature = "http2")]
-pub(crate) use h2_engine::{End, Facts, Wire};
+pub(crate) use h2::{End, Facts, Wire};
 #[cfg(feature = "tower")]
 pub(crate) use runner::Runner;
 

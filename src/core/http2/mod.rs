@@ -77,6 +77,10 @@ impl Shared for Http2 {
 }
 
 impl Http2 {
+    pub(crate) fn is(&self, other: &Http2) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     pub(crate) fn remote_addr(&self) -> Option<SocketAddr> {
         self.inner.remote_addr
     }

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use rustix::event::{PollFd, PollFlags};
 
-use super::h2_engine::{Engine, Facts, Wire};
+use super::h2::{Engine, Facts, Wire};
 use super::sleeper::{Rousing, Sleeper, park};
 use super::{Watch, poll_many, within};
 use crate::http2_options::Http2Options;

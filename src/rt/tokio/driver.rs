@@ -13,7 +13,7 @@ use h2::client::SendRequest;
 use tokio::runtime::{Handle, Id};
 use tokio::time::Sleep;
 
-use super::h2_engine::{Engine, Facts, Wire};
+use super::h2::{Engine, Facts, Wire};
 use super::{Watch, before};
 use crate::http2_options::Http2Options;
 

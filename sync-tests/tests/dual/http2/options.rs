@@ -34,7 +34,7 @@ async fn the_server_is_told_of_windows_and_limits() {
     ] {
         assert!(settings.contains(&expected), "{expected:?}: {settings:?}");
     }
-    assert_eq!(window, 5 << 20);
+    assert_eq!(window, 16 << 20);
     let builder = knowing()
         .http2_initial_stream_window_size(70_000)
         .http2_initial_connection_window_size(200_000)

@@ -93,6 +93,7 @@ const PUBLIC_TYPES: &[&str] = &[
     "Retry",
     "Retrying",
     "Route",
+    "StreamId",
     "Text",
     "Timeout",
     "Times",

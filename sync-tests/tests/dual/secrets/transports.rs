@@ -7,8 +7,8 @@ use dimorph::transport::{
     App, Attempts, FromService, Handler, Handling, IntoService, Logging, MountPath, Next,
     RateLimit, RemoteAddr, Retry,
 };
-use dimorph::{Body, Request, TlsInfo};
-use sync_tests::{Proxy as ProxyServer, Server};
+use dimorph::{Body, Request, StreamId, TlsInfo};
+use sync_tests::{H2Peer, Proxy as ProxyServer, Server};
 
 use super::super::common::{builder, refused};
 use super::super::dual;
@@ -27,6 +27,7 @@ pub(super) async fn transports(shown: &Shown, server: &Server) {
     apps(shown, server).await;
     own(shown, server).await;
     tls(shown, server).await;
+    streams(shown, server).await;
 }
 
 /// Makes a client with secrets of every kind over a transport.
@@ -214,5 +215,17 @@ async fn tls(shown: &Shown, server: &Server) {
     let request = client.get("https://tom:hush@a.test/").bearer_auth("hush");
     let response = request.send().await.unwrap();
     shown.debug(response.extensions().get::<TlsInfo>().unwrap());
+    shown.response(&response);
+}
+
+#[dual]
+async fn streams(shown: &Shown, server: &Server) {
+    let peer = H2Peer::carrying();
+    let client = secretive(shown, server).http2_prior_knowledge();
+    let client = client.build().unwrap();
+    let url = peer.url("/").replace("http://", "http://tom:hush@");
+    let request = client.get(url).bearer_auth("hush");
+    let response = request.send().await.unwrap();
+    shown.debug(response.extensions().get::<StreamId>().unwrap());
     shown.response(&response);
 }

@@ -179,13 +179,13 @@ fn unending(link: &mut Link<'_>) -> std::io::Result<()> {
             continue;
         }
         link.send(Frame::headers(stream, [(":status", "200")]))?;
-        if !link.until(|link| link.window() >= 1000)? {
+        if !link.until(|link| link.window() >= 2500)? {
             break;
         }
         late.push_back(stream);
         if late.len() > LATE {
             let stream = late.pop_front().unwrap();
-            link.send(Frame::data(stream, vec![b'x'; 1000]))?;
+            link.send(Frame::data(stream, vec![b'x'; 2500]))?;
         }
     }
     Ok(())

@@ -38,7 +38,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::super::content::{large, of_nonce};
-use super::{Link, One, Plan, Seen};
+use super::connection::Link;
+use super::{One, Plan, Seen};
 
 /// The body of an answer. The request counts as unanswered until it ends.
 pub(super) struct Content {

@@ -1,29 +1,20 @@
 //! A hyper server on a runtime and a thread of its own, which speaks HTTP/2 and HTTP/1.1, and tells what it saw.
 
 mod answers;
+mod connection;
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use rustls::ServerConfig;
-use socket2::SockRef;
-use sync_tests::certs::certs;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Notify, Semaphore, broadcast};
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::{Semaphore, broadcast};
 
-use super::tap::{Frame, Frames, Tap};
+use super::tap::{Frame, Frames};
+use connection::serve;
 
 /// What a [`Hyper`] is to do; made by [`Hyper::builder`].
 #[derive(Clone)]
@@ -214,8 +205,13 @@ impl Hyper {
 impl Drop for Hyper {
     fn drop(&mut self) {
         self.seen.thaw();
-        let _ = self.orders.send(Order::Stop);
-        let ended = self.thread.take().expect("it is there until here").join();
+        let thread = self.thread.take().expect("it is there until here");
+        // Said until it is heard: who waits for a thread that does not end waits for ever.
+        while !thread.is_finished() {
+            let _ = self.orders.send(Order::Stop);
+            thread::sleep(Duration::from_millis(1));
+        }
+        let ended = thread.join();
         if !thread::panicking() {
             ended.unwrap();
         }
@@ -290,13 +286,6 @@ impl Drop for One {
     }
 }
 
-/// A connection, as its requests see it.
-struct Link {
-    number: usize,
-    cut: Notify,
-    shut: Notify,
-}
-
 async fn accept(
     listener: TcpListener,
     plan: Arc<Plan>,
@@ -319,88 +308,4 @@ async fn accept(
             return;
         }
     }
-}
-
-trait Both: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Both for T {}
-
-async fn serve(
-    socket: TcpStream,
-    plan: Arc<Plan>,
-    seen: Arc<Seen>,
-    mut orders: broadcast::Receiver<Order>,
-) {
-    let number = seen.connections.fetch_add(1, Ordering::SeqCst);
-    let _open = seen.open.one();
-    let _ = socket.set_nodelay(true);
-    // A second handle, by which the end can become a reset; the socket is open as long as one of them.
-    let socket = socket.into_std().unwrap();
-    let handle = socket.try_clone().unwrap();
-    let socket = TcpStream::from_std(socket).unwrap();
-    let socket: Box<dyn Both> = match &plan.tls {
-        None => Box::new(socket),
-        Some(alpn) => match TlsAcceptor::from(tls(alpn)).accept(socket).await {
-            Ok(socket) => Box::new(socket),
-            Err(_) => return,
-        },
-    };
-    let socket = TokioIo::new(Tap::new(
-        socket,
-        Arc::clone(&seen.frames),
-        Arc::clone(&seen.frames_sent),
-    ));
-    let link = Arc::new(Link {
-        number,
-        cut: Notify::new(),
-        shut: Notify::new(),
-    });
-    let service = service_fn({
-        let (plan, seen, link) = (Arc::clone(&plan), Arc::clone(&seen), Arc::clone(&link));
-        move |request| {
-            let answer = answers::answer(
-                request,
-                Arc::clone(&plan),
-                Arc::clone(&seen),
-                Arc::clone(&link),
-            );
-            async move { Ok::<_, Infallible>(answer.await) }
-        }
-    });
-    let builder = builder(&plan);
-    let mut serving = pin!(builder.serve_connection(socket, service));
-    loop {
-        let order = tokio::select! {
-            _ = serving.as_mut() => return,
-            () = link.cut.notified() => {
-                if number.is_multiple_of(2) {
-                    let _ = SockRef::from(&handle).set_linger(Some(Duration::ZERO));
-                }
-                return;
-            }
-            () = link.shut.notified() => Ok(Order::Shut),
-            order = orders.recv() => order,
-        };
-        match order {
-            Ok(Order::Shut) => serving.as_mut().graceful_shutdown(),
-            Ok(Order::Cut | Order::Stop) | Err(RecvError::Closed) => return,
-            Err(RecvError::Lagged(_)) => {}
-        }
-    }
-}
-
-fn builder(plan: &Plan) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    let mut http2 = builder.http2();
-    http2.timer(TokioTimer::new()).adaptive_window(false);
-    // As many as the tests drop at once, and no defence against them.
-    http2.max_pending_accept_reset_streams(Some(100_000));
-    http2.max_concurrent_streams(plan.streams.unwrap_or(300));
-    builder
-}
-
-fn tls(alpn: &[&str]) -> Arc<ServerConfig> {
-    let mut config = (*certs().good()).clone();
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    Arc::new(config)
 }

@@ -11,27 +11,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-const NO_HTTP2: &str = "HTTP/2 is not spoken yet";
-
 /// Rows without a test, and why.
-const EXCEPTIONS: &[(&str, &str)] = &[
-    ("H2-01", NO_HTTP2),
-    ("H2-03", NO_HTTP2),
-    ("H2-04", NO_HTTP2),
-    ("H2-08", NO_HTTP2),
-    ("H2-09", NO_HTTP2),
-    ("H2-10", NO_HTTP2),
-    ("H2-11", NO_HTTP2),
-    ("H2-12", NO_HTTP2),
-    ("H2-13", NO_HTTP2),
-    ("H2-14", NO_HTTP2),
-    ("H2-15", NO_HTTP2),
-    ("INJ-12", NO_HTTP2),
-    (
-        "MIS-02",
-        "there is no HSTS store, as in HTTPX: the header is a header like others, and the documentation says so",
-    ),
-];
+const EXCEPTIONS: &[(&str, &str)] = &[(
+    "MIS-02",
+    "there is no HSTS store, as in HTTPX: the header is a header like others, and the documentation says so",
+)];
 
 /// Where tests are.
 const FOLDERS: [&str; 5] = [

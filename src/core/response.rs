@@ -29,6 +29,7 @@ use crate::proto::h1::ResponseHead;
 use crate::redirect;
 use crate::request::{RedactedUrl, Request};
 use crate::shapes::{Chunks, Lines, Text};
+use crate::stream_id::{StreamExtensions, StreamId};
 use crate::text;
 use crate::transport::{self, Content, Head};
 
@@ -48,7 +49,7 @@ pub(crate) struct Inner {
     headers: HeaderMap,
     request: Request,
     history: Vec<HistoryEntry>,
-    extensions: Extensions,
+    extensions: StreamExtensions,
     remote_addr: Option<SocketAddr>,
     config: Option<Arc<ClientConfig>>,
     content: Option<Bytes>,
@@ -77,7 +78,7 @@ impl Response {
             headers: head.headers,
             request,
             history: Vec::new(),
-            extensions: Extensions::new(),
+            extensions: StreamExtensions::default(),
             remote_addr: None,
             config: None,
             content: None,
@@ -175,14 +176,18 @@ impl Response {
         &self.inner.history
     }
 
+    pub(crate) fn set_stream(&mut self, stream: StreamId) {
+        self.inner.extensions.set_stream(stream);
+    }
+
     /// Returns the extensions.
     pub fn extensions(&self) -> &Extensions {
-        &self.inner.extensions
+        self.inner.extensions.get()
     }
 
     /// Returns the extensions, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
-        &mut self.inner.extensions
+        self.inner.extensions.get_mut()
     }
 
     /// Returns the cookies that this response set.
@@ -651,7 +656,7 @@ impl Response {
                 status: self.inner.status,
                 version: self.inner.version,
                 headers: std::mem::take(&mut self.inner.headers),
-                extensions: std::mem::take(&mut self.inner.extensions),
+                extensions: self.inner.extensions.take(),
                 reason: self.inner.reason.take(),
             },
             content: Content::Native(Box::new(self), None),
@@ -678,7 +683,7 @@ impl Response {
         inner.status = head.status;
         inner.version = head.version;
         inner.headers = head.headers;
-        inner.extensions = head.extensions;
+        inner.extensions = head.extensions.into();
         inner.reason = head.reason;
         Ok(response)
     }
@@ -731,7 +736,7 @@ impl<T: Into<Body>> From<http::Response<T>> for Response {
             headers: parts.headers,
             request: Request::placeholder(),
             history: Vec::new(),
-            extensions: parts.extensions,
+            extensions: parts.extensions.into(),
             remote_addr: None,
             config: None,
             content: None,

@@ -590,10 +590,10 @@ fn respond_on_stream(
     };
     let mut response = Response::from_wire(head, body, request);
     response.set_remote_addr(remote_addr);
+    response.set_stream(id);
     if let Some(info) = tls_info {
         response.extensions_mut().insert(info);
     }
-    response.extensions_mut().insert(id);
     response
 }
 

@@ -313,7 +313,7 @@ impl StreamBody {
             }
             (Err(error), _) => {
                 self.give_up();
-                Err(error)
+                Err(waits.source_failed(error))
             }
         }
     }

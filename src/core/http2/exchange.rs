@@ -76,7 +76,9 @@ impl Http2 {
         let begun = Instant::now();
         let expects =
             !matches!(upload, Upload::Empty) && expects_continue(request.request_headers());
-        let head = request_head(request, framing, trip.has_proxies)?;
+        let head = request_head(request, framing, trip.has_proxies, &|text| {
+            self.authority(text)
+        })?;
         // Dropped behind the stream's own handles, and before the lease.
         let held = Held::new(self.clone());
         if let Some(doubted) = self.facts().doubted() {
@@ -91,13 +93,6 @@ impl Http2 {
             }
         }
         let mut sender = self.sender();
-        match self
-            .open_stream(&mut sender, waits, trip.pool_deadline)
-            .await?
-        {
-            Ok(()) => {}
-            Err(error) => return Err(self.not_sent(error, upload)),
-        }
         let whole = matches!(upload, Upload::Empty);
         let (mut response, stream) = match sender.send_request(head, whole) {
             Ok(opened) => opened,
@@ -106,10 +101,10 @@ impl Http2 {
         let mut sending =
             (!whole).then(|| Sending::new(self.clone(), upload, stream, framing, request));
         let id = response.stream_id().as_u32();
-        // A stream that the server has no room for yet waits in its turn. Where the connection ends meanwhile, the response says how.
-        let _ended = self
-            .open_stream(&mut sender, waits, trip.pool_deadline)
-            .await?;
+        if self.facts().is_crowded() {
+            self.open_stream(&mut sender, waits, trip.pool_deadline)
+                .await?;
+        }
         let mut holds = expects.then(|| begun + CONTINUE_TIMEOUT);
         let mut informational = 0;
         let mut silence = Silence::begin(self.facts());
@@ -164,7 +159,8 @@ impl Http2 {
                 }
                 Some(Step::Head(head)) => break head,
                 Some(Step::Failed(error)) => return Err(self.unanswered(error, id, sending)),
-                Some(Step::Sent(sent)) => match (sent?, &mut sending) {
+                Some(Step::Sent(Err(error))) => return Err(waits.source_failed(error).into()),
+                Some(Step::Sent(Ok(sent))) => match (sent, &mut sending) {
                     (Sent::Some, Some(sending)) => {
                         sending.count();
                         looked = false;
@@ -236,19 +232,19 @@ impl Http2 {
         let _ = heard;
     }
 
-    /// Waits until the connection takes one more stream; an error of the connection is one within the result.
+    /// A stream that the server has no room for yet waits in its turn. Where the connection ends meanwhile, the response says how.
     async fn open_stream(
         &self,
         sender: &mut SendRequest<Bytes>,
         waits: &Waits,
         deadline: Option<Instant>,
-    ) -> Result<Result<(), h2::Error>> {
+    ) -> Result<()> {
         match self
             .driver()
             .wait(|cx| sender.poll_ready(cx), deadline)
             .await
         {
-            Some(opened) => Ok(opened),
+            Some(_) => Ok(()),
             None if waits.is_over() => Err(waits.total_timeout().in_phase(Phase::Pool)),
             None => Err(
                 Error::timeout(ErrorKind::PoolTimeout, waits.timeout.pool_timeout())

@@ -17,20 +17,21 @@ mod sending;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::HeaderMap;
+use http::uri::Authority;
 
 use super::stream::Stream;
 use super::{dual, rt};
 use crate::client_config::ClientConfig;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pool_state::Shared;
-use crate::proto::h2::{ListLimits, failed};
+use crate::proto::h2::{ListLimits, failed, parse_authority};
 use crate::tls_info::TlsInfo;
 
 pub(crate) use body::StreamBody;
@@ -48,6 +49,8 @@ struct Inner {
     remote_addr: Option<SocketAddr>,
     tls_info: Option<TlsInfo>,
     limits: ListLimits,
+    /// The `:authority` of the requests so far: mostly there is but one.
+    authority: Mutex<Option<Authority>>,
 }
 
 impl Drop for Inner {
@@ -106,6 +109,16 @@ impl Http2 {
 
     fn facts(&self) -> &rt::Facts {
         self.inner.driver.facts()
+    }
+
+    /// Parses an authority, unless it is that of the request before.
+    fn authority(&self, text: &str) -> Result<Authority> {
+        let known = &self.inner.authority;
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(known) if known.as_str() == text => Ok(known.clone()),
+            _ => Ok(known.insert(parse_authority(text)?).clone()),
+        }
     }
 
     fn sender(&self) -> SendRequest<Bytes> {
@@ -178,6 +191,7 @@ impl Http2 {
                         fields: config.h1.fields,
                         informational: config.h1.informational,
                     },
+                    authority: Mutex::new(None),
                 }),
             }),
             Some(Err(error)) => Err(failed(error, None, Phase::Connect)),

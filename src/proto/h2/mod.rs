@@ -29,5 +29,5 @@ pub(crate) use errors::{failed, provably_unprocessed, wants_http11};
 pub(crate) use keep_alive::{Due, KeepAlive};
 pub(crate) use limits::ListLimits;
 pub(crate) use meter::{FrameMeter, Refusal};
-pub(crate) use request::request_head;
+pub(crate) use request::{parse_authority, request_head};
 pub(crate) use written::Written;

@@ -18,7 +18,7 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// Makes the head: `host` becomes `:authority`, and what belongs to a connection stays out (section 8.2.2). Credentials for
-/// proxies stay out where the client has any.
+/// proxies stay out where the client has any. `authority` parses one, or knows it.
 ///
 /// # Errors
 /// `LocalProtocolError` for what cannot be said in HTTP/2.
@@ -26,6 +26,7 @@ pub(crate) fn request_head(
     request: &Request,
     framing: RequestFraming,
     has_proxies: bool,
+    authority: &dyn Fn(&str) -> Result<Authority>,
 ) -> Result<http::Request<()>> {
     let location = request.location();
     let headers = request.request_headers();
@@ -54,18 +55,18 @@ pub(crate) fn request_head(
         fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     let authority = match headers.get(&HOST) {
-        Some(host) if host.as_bytes().contains(&b'@') => {
-            return Err(unsayable("the host", "it has user information"));
+        Some(host) => {
+            let host = host.to_str().map_err(|error| unsayable("the host", error));
+            authority(host?)
         }
-        Some(host) => Authority::try_from(host.as_bytes()),
-        None => Authority::try_from(location.authority()),
+        None => authority(location.authority()),
     };
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(match location.origin().secure {
         true => Scheme::HTTPS,
         false => Scheme::HTTP,
     });
-    parts.authority = Some(authority.map_err(|error| unsayable("the host", error))?);
+    parts.authority = Some(authority?);
     let path = Bytes::copy_from_slice(location.path_and_query().as_bytes());
     let path = PathAndQuery::from_maybe_shared(path);
     parts.path_and_query = Some(path.map_err(|error| unsayable("the path", error))?);
@@ -75,6 +76,14 @@ pub(crate) fn request_head(
     *head.version_mut() = Version::HTTP_2;
     *head.headers_mut() = fields;
     Ok(head)
+}
+
+/// Parses what is to be `:authority`.
+pub(crate) fn parse_authority(text: &str) -> Result<Authority> {
+    match text.contains('@') {
+        true => Err(unsayable("the host", "it has user information")),
+        false => Authority::try_from(text).map_err(|error| unsayable("the host", error)),
+    }
 }
 
 fn is_of_connection(name: &HeaderName) -> bool {
@@ -120,7 +129,7 @@ mod tests {
                 HeaderValue::from_str(value).unwrap(),
             );
         }
-        request_head(&request, framing, true).unwrap()
+        request_head(&request, framing, true, &parse_authority).unwrap()
     }
 
     #[test]
@@ -195,7 +204,8 @@ mod tests {
         for host in ["a b", "tom@h.test", "h.test/x"] {
             let value = HeaderValue::from_static(host);
             request.headers_mut().insert(HOST, value);
-            let error = request_head(&request, RequestFraming::Absent, false).unwrap_err();
+            let error = request_head(&request, RequestFraming::Absent, false, &parse_authority)
+                .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::LocalProtocolError, "{host}");
         }
     }

@@ -143,9 +143,11 @@ impl<W: Wire> Driver<W> {
                 }
                 false => {
                     self.kick();
-                    if !me.is_woken() {
-                        // With others about, the answer is often there when this thread's turn comes again: one sleep less.
-                        std::thread::yield_now();
+                    // With others about, the answer is often there when this thread's turn comes again: one sleep less.
+                    for _ in 0..TURNS {
+                        if !me.is_woken() {
+                            std::thread::yield_now();
+                        }
                     }
                     park(&me, deadline);
                 }
@@ -285,6 +287,9 @@ impl<W: Wire> Drop for Driver<W> {
         self.receive();
     }
 }
+
+/// How often a thread lets others run before it goes to sleep. Measured: a third time gains nothing.
+const TURNS: usize = 2;
 
 /// How long a thread that cannot make a descriptor sleeps between two looks.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(5);

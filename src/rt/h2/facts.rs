@@ -114,6 +114,11 @@ impl Facts {
         self.capacity.load(Ordering::Relaxed)
     }
 
+    /// Tells whether more streams are held than the peer lets be open at once.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) > self.capacity()
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)
     }

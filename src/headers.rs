@@ -215,6 +215,9 @@ impl RequestHeaders {
     #[cfg(feature = "http2")]
     pub(crate) fn merged_without(&self, dropped: &dyn Fn(&HeaderName) -> bool) -> HeaderMap {
         let all = match (&self.defaults, self.merged.get()) {
+            (Some(defaults), None) if self.own.is_empty() && self.suppressed.is_empty() => {
+                defaults.map.clone()
+            }
             (Some(defaults), None) => self.merge(defaults),
             _ => self.map().clone(),
         };

@@ -9,7 +9,7 @@ usage: bench [--quick] [--only W1,W3] [--peers floor,ureq] [--size BYTES] [--rou
        bench child PEER WORKLOAD N [--size BYTES]     one peer alone, for a profiler; starts its own server
 
   --quick      small sizes and few rounds: shows that all of it runs, measures little; fails where dimorph's HTTP/2 or its
-               applications in process are behind by more than noise, as a long run does
+               applications in process are behind by far; a long run fails where they are behind by more than noise
   --only       rows by the start of their names: W1 is W1 and W1-tls, W7 the HTTP/2 streams and W7b its threads; app is the application in process
   --peers      columns by name; the floor is always there
   --size       bytes of the large bodies (default 1 GiB; --quick 64 MiB)

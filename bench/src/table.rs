@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Done {
         output.per_request(&tools, &site, &results, options, &mut failures);
         output.per_connection(&tools, &site, &results, options, &mut failures);
     }
-    output.targets(&results, &mut failures);
+    output.targets(options.quick, &results, &mut failures);
     if options.wants(APPLICATION) {
         eprintln!("{APPLICATION} an axum application, in process and over loopback");
         output.application(options, &mut failures);
@@ -245,7 +245,7 @@ impl Output {
     }
 
     /// What must hold between two peers, as far as they ran.
-    fn targets(&mut self, results: &[(Workload, Rounds)], failures: &mut Vec<String>) {
+    fn targets(&mut self, quick: bool, results: &[(Workload, Rounds)], failures: &mut Vec<String>) {
         let head = ["CPU time against another's", "reached", "at most"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for target in &TARGETS {
@@ -254,7 +254,7 @@ impl Output {
             };
             let (name, peer, against) = (target.workload.name(), target.peer, target.against);
             let (text, at_most) = (spread(reached), format!("{:.2}", target.at_most));
-            if target.is_missed_by(reached) {
+            if target.is_missed_by(reached, quick) {
                 failures.push(format!(
                     "{name}: {peer} spends {text} times the CPU time of {against}, and may spend {at_most}"
                 ));

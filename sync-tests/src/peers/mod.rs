@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, fs, process, thread};
 
 pub use apache::Apache;
 pub use curl::{CurlAnswer, curl};
@@ -52,11 +52,22 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Returns a loopback address that nobody listens on now.
+/// Returns a loopback address that nobody listens on now, below the ports that the system hands out itself: no test's own server and no
+/// connection takes it before the peer does.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .unwrap()
+    const FIRST: usize = 10_000;
+    const PORTS: usize = 20_000;
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // Processes that run at once begin far from one another.
+    let first = process::id() as usize * 211;
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(number < 10 * PORTS, "no port is free");
+        let port = (FIRST + (first + number) % PORTS) as u16;
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 /// A folder that ends with this value. It is outside the build folder, since servers that give up their rights at the start have to
@@ -68,7 +79,7 @@ impl Folder {
     pub fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("dimorph-peer-{}-{number}", std::process::id());
+        let name = format!("dimorph-peer-{}-{number}", process::id());
         let folder = env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();

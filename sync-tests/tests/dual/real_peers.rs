@@ -4,7 +4,7 @@
 //! ends; in continuous integration, which installs them, that is a failure.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +12,7 @@ use std::{env, fs, thread};
 
 use dimorph::{Body, StatusCode, Version};
 use sync_tests::certs::certs;
+use sync_tests::peers::free_address;
 
 use super::common::{builder, client, ms};
 use super::form::{Client, Response};
@@ -87,12 +88,6 @@ fn folder() -> PathBuf {
     }
     fs::write(folder.join("www/sub/index.html"), "<p>index</p>").unwrap();
     folder.canonicalize().unwrap()
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .unwrap()
 }
 
 fn nginx() -> Option<Peer> {

@@ -177,19 +177,10 @@ impl AsyncRead for Upgraded {
             connection.received.advance(length);
             return Poll::Ready(Ok(()));
         }
-        loop {
-            let room = buffer.initialize_unfilled();
-            match connection.stream.try_read(room) {
-                Ok(received) => {
-                    buffer.advance(received);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(connection.stream.io().poll_readable(cx))?;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let room = buffer.initialize_unfilled();
+        let received = ready!(connection.stream.poll_read(cx, room))?;
+        buffer.advance(received);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -199,27 +190,11 @@ impl AsyncWrite for Upgraded {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let connection = self.connection()?;
-        loop {
-            match connection.stream.try_send(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(connection.stream.io().poll_writable(cx))?;
-                }
-                other => return Poll::Ready(other),
-            }
-        }
+        self.connection()?.stream.poll_send(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let connection = self.connection()?;
-        loop {
-            match connection.stream.try_flush() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(connection.stream.io().poll_writable(cx))?;
-                }
-                other => return Poll::Ready(other),
-            }
-        }
+        self.connection()?.stream.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,7 +1,9 @@
 //! A request without a response: why, and whether it may be sent once more.
 
+use super::pool::Lease;
 use super::upload::Upload;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::request::Request;
 
 /// Why there is no response, and what may be done about it.
 pub(crate) struct Failure {
@@ -51,4 +53,42 @@ impl Failure {
             upload,
         }
     }
+}
+
+/// How often a request is sent anew that no server has come to.
+const MOST_RETRIES: usize = 10;
+
+/// Tells whether a request that failed on a stream may be sent once more (RFC 9113 section 8.7).
+pub(crate) fn may_repeat(
+    failure: &Failure,
+    request: &Request,
+    unprocessed: bool,
+    retries: usize,
+) -> bool {
+    (failure.upload.is_some() || request.body().is_replayable())
+        && match failure.again {
+            Again::No => false,
+            Again::Unsent => retries < MOST_RETRIES,
+            Again::Passed => unprocessed && retries < MOST_RETRIES,
+            Again::Refused => unprocessed && retries == 0,
+            Again::Http11 => retries == 0,
+            Again::IfIdempotent => retries == 0 && request.method().is_idempotent(),
+        }
+}
+
+/// Tells whether a request that failed on a reused connection may be sent once more on a fresh one: nothing of a response was
+/// seen, its body can be sent again, and it is idempotent or nothing of it was sent (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+pub(crate) fn may_reconnect(lease: &mut Lease, request: &Request, error: &Error) -> bool {
+    let Some(connection) = lease.connection() else {
+        return false;
+    };
+    let closed = matches!(
+        error.kind(),
+        ErrorKind::RemoteProtocolError | ErrorKind::ReadError | ErrorKind::WriteError
+    );
+    let unseen = !connection.exchange.received_any() && connection.received.is_empty();
+    closed
+        && unseen
+        && request.body().is_replayable()
+        && (request.method().is_idempotent() || !connection.stream.has_sent())
 }

@@ -2,6 +2,7 @@
 //!
 //! `send.rs` shows a request's whole life. The rules for these files stand in `docs/src/how-it-is-built.md`.
 
+pub(crate) mod answer;
 #[cfg_attr(not(feature = "tower"), path = "no_app.rs")]
 pub(crate) mod app;
 pub(crate) mod authenticate;
@@ -17,6 +18,11 @@ pub(crate) mod http11;
 pub(crate) mod http2;
 pub(crate) mod iter;
 pub(crate) mod layer;
+#[cfg_attr(
+    not(feature = "http2"),
+    allow(dead_code, reason = "only the async form polls then")
+)]
+pub(crate) mod polled;
 pub(crate) mod pool;
 pub(crate) mod request_builder;
 pub(crate) mod response;

@@ -20,6 +20,15 @@ impl TlsSession {
     }
 
     #[cfg(feature = "http2")]
+    pub(crate) fn try_send_pieces(
+        &mut self,
+        _io: &mut Layer,
+        _pieces: &[io::IoSlice<'_>],
+    ) -> io::Result<usize> {
+        match *self {}
+    }
+
+    #[cfg(feature = "http2")]
     pub(crate) fn receive_now(&mut self, _io: &mut Layer, _buffer: &mut [u8]) -> io::Result<usize> {
         match *self {}
     }

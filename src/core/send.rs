@@ -16,30 +16,28 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::body::Incoming;
+use super::answer::{Answer, respond};
 use super::client::Client;
 use super::dial::Dialed;
 use super::dual;
-use super::failure::{Again, Failure};
-use super::http2::StreamBody;
+use super::failure::{Again, Failure, may_reconnect, may_repeat};
 use super::http11::Waits;
 use super::pool::Lease;
 use super::response::Response;
 use super::upload::Upload;
 use super::watch::Watch;
-use super::wire_body::WireBody;
-use crate::client_config::{Asked, ClientConfig};
+use crate::client_config::Asked;
 use crate::config::REDIRECT_BODY_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{EventKind, Trace};
 use crate::history::HistoryEntry;
 use crate::pool_state::Protocol;
-use crate::proto::h1::{BodyReader, RequestFraming, ResponseHead};
+use crate::proto::h1::{RequestFraming, ResponseHead};
 use crate::redirect::{self, Attempt, Decision};
 use crate::request::Request;
 use crate::routes::{Target, Way};
+use http::Version;
 use http::header::{HeaderValue, LOCATION, PROXY_AUTHORIZATION};
-use http::{Method, StatusCode, Version};
 use url::Url;
 
 /// What the requests of one `send` share.
@@ -51,6 +49,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    pub(crate) fn trace(&self) -> Option<&Arc<Trace>> {
+        self.trace.as_ref()
+    }
+
     /// Tells the listeners that the call failed, and passes the error on.
     pub(crate) fn failed(&self, error: Error) -> Error {
         failed(self.trace.as_ref(), error)
@@ -62,8 +64,8 @@ pub(crate) struct Trip<'a> {
     pub(crate) way: Way<'a>,
     pub(crate) waits: &'a Waits,
     pub(crate) trace: Option<&'a Arc<Trace>>,
-    /// The moment by which a connection, or a stream of one, must have become free.
-    pub(crate) pool_deadline: Option<Instant>,
+    /// When the wait for a connection, or a stream of one, began.
+    pub(crate) begun: Instant,
     /// What the connection may speak.
     pub(crate) protocol: Protocol,
     /// The client has proxies, on this way or another.
@@ -75,6 +77,11 @@ pub(crate) struct Trip<'a> {
 }
 
 impl Trip<'_> {
+    /// The moment by which a connection, or a stream of one, must have become free.
+    pub(crate) fn pool_deadline(&self) -> Option<Instant> {
+        self.waits.pool_deadline(self.begun)
+    }
+
     pub(crate) fn tell<'e>(&self, kind: impl FnOnce(Instant) -> EventKind<'e>) {
         if let Some(trace) = self.trace {
             let now = Instant::now();
@@ -150,7 +157,7 @@ impl Client {
     /// One request, one response, and what hooks and jar have to do with them.
     async fn exchange(&self, mut request: Request, call: &Call) -> Result<Response> {
         let config = self.config();
-        let trace = call.trace.as_ref();
+        let trace = call.trace();
         for hook in &config.on_request {
             if let Err(error) = hook(&mut request) {
                 return Err(failed(trace, error.with_request(request)));
@@ -245,7 +252,7 @@ impl Client {
             };
             trace.tell(now, kind);
         }
-        let watch = Watch::new(response.request(), call.trace.as_ref());
+        let watch = Watch::new(response.request(), call.trace());
         let total = call.waits.of_body().total;
         let completed = response.complete(self.config().clone(), call.started, watch, total);
         match completed {
@@ -323,8 +330,8 @@ impl Client {
         let mut trip = Trip {
             way,
             waits,
-            trace: call.trace.as_ref(),
-            pool_deadline: waits.pool_deadline(Instant::now()),
+            trace: call.trace(),
+            begun: Instant::now(),
             protocol: config.protocol_for(origin.secure, way.forwards().is_some(), asked)?,
             has_proxies: routes.has_proxies(),
             lower_names: config.lower_names,
@@ -357,7 +364,7 @@ impl Client {
                 Some(untouched) => untouched,
                 None => Upload::new(request.body().try_clone()?.take_for_sending()?),
             };
-            trip.pool_deadline = waits.pool_deadline(Instant::now());
+            trip.begun = Instant::now();
         }
     }
 
@@ -417,7 +424,7 @@ impl Client {
     }
 
     async fn acquire(&self, trip: &Trip<'_>) -> Result<Lease> {
-        let now = Instant::now();
+        let now = trip.begun;
         let waits = trip.waits;
         let mut destination = trip.way.destination(trip.protocol);
         if let Some(authorization) = trip.authorization
@@ -429,7 +436,7 @@ impl Client {
         }
         let acquired = self
             .pool()
-            .acquire(&destination, now, trip.pool_deadline)
+            .acquire(&destination, now, trip.pool_deadline())
             .await;
         let mut lease = acquired.map_err(|error| match error.kind() {
             ErrorKind::PoolTimeout if waits.is_over() => {
@@ -511,92 +518,6 @@ impl Client {
     }
 }
 
-/// What a response's body comes on.
-pub(crate) enum Answer {
-    Own(Lease, BodyReader),
-    Stream(Box<StreamBody>),
-}
-
-/// Makes the response of what came over the wire; its body is not decoded yet.
-#[inline]
-fn respond(
-    config: &ClientConfig,
-    head: ResponseHead,
-    answer: Answer,
-    request: Request,
-    call: &Call,
-) -> Result<Response> {
-    let (mut lease, reader) = match answer {
-        Answer::Own(lease, reader) => (lease, reader),
-        Answer::Stream(body) => return Ok(respond_on_stream(config, head, body, request, call)),
-    };
-    let remote_addr = lease.remote_addr();
-    let tls_info = match config.tls_info {
-        true => lease.connection().and_then(|c| c.stream.tls_info()),
-        false => None,
-    };
-    let switched = head.status == StatusCode::SWITCHING_PROTOCOLS
-        || (*request.method() == Method::CONNECT && head.status.is_success());
-    let mut upgrade = None;
-    let mut watch = Watch::new(&request, call.trace.as_ref());
-    let body = if switched {
-        upgrade = Some(lease);
-        Incoming::whole(bytes::Bytes::new(), call.started, watch)
-    } else {
-        let mut wire = WireBody::new(lease, reader, call.waits);
-        match wire.take_if_complete() {
-            Ok(Some(bytes)) => Incoming::whole(bytes, call.started, watch),
-            Ok(None) => {
-                if let Some(watch) = &mut watch {
-                    watch.expect(wire.remaining());
-                }
-                let total = wire.begin_waiting();
-                Incoming::wire(wire, call.started, total, watch)
-            }
-            Err(error) => return Err(error.with_request(request)),
-        }
-    };
-    let mut response = Response::from_wire(head, body, request);
-    response.set_remote_addr(remote_addr);
-    if let Some(info) = tls_info {
-        response.extensions_mut().insert(info);
-    }
-    if let Some(lease) = upgrade {
-        response.set_upgrade(lease);
-    }
-    Ok(response)
-}
-
-/// As [`respond`], for a stream of HTTP/2.
-fn respond_on_stream(
-    config: &ClientConfig,
-    head: ResponseHead,
-    mut body: Box<StreamBody>,
-    request: Request,
-    call: &Call,
-) -> Response {
-    let mut watch = Watch::new(&request, call.trace.as_ref());
-    let remote_addr = body.remote_addr();
-    let tls_info = body.tls_info().filter(|_| config.tls_info);
-    let id = body.stream_id();
-    let body = if body.is_over() {
-        Incoming::whole(bytes::Bytes::new(), call.started, watch)
-    } else {
-        if let Some(watch) = &mut watch {
-            watch.expect(body.remaining());
-        }
-        let total = body.begin_waiting();
-        Incoming::on_stream(body, call.started, total, watch)
-    };
-    let mut response = Response::from_wire(head, body, request);
-    response.set_remote_addr(remote_addr);
-    response.set_stream(id);
-    if let Some(info) = tls_info {
-        response.extensions_mut().insert(info);
-    }
-    response
-}
-
 /// Tells the listeners that a request failed, and passes the error on.
 #[cold]
 fn failed(trace: Option<&Arc<Trace>>, error: Error) -> Error {
@@ -608,47 +529,3 @@ fn failed(trace: Option<&Arc<Trace>>, error: Error) -> Error {
 
 /// Why a request is sent over HTTP/1.1 that could have gone over HTTP/2 (RFC 9113 section 7, HTTP_1_1_REQUIRED).
 const NOT_OVER_HTTP2: &str = "the server's answer";
-/// How often a request is sent anew that no server has come to.
-const MOST_RETRIES: usize = 10;
-
-/// Tells whether a request that failed on a stream may be sent once more (RFC 9113 section 8.7).
-fn may_repeat(failure: &Failure, request: &Request, unprocessed: bool, retries: usize) -> bool {
-    (failure.upload.is_some() || request.body().is_replayable())
-        && match failure.again {
-            Again::No => false,
-            Again::Unsent => retries < MOST_RETRIES,
-            Again::Passed => unprocessed && retries < MOST_RETRIES,
-            Again::Refused => unprocessed && retries == 0,
-            Again::Http11 => retries == 0,
-            Again::IfIdempotent => retries == 0 && is_idempotent(request.method()),
-        }
-}
-
-/// Tells whether a request that failed on a reused connection may be sent once more on a fresh one: nothing of a response was
-/// seen, its body can be sent again, and it is idempotent or nothing of it was sent (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
-fn may_reconnect(lease: &mut Lease, request: &Request, error: &Error) -> bool {
-    let Some(connection) = lease.connection() else {
-        return false;
-    };
-    let closed = matches!(
-        error.kind(),
-        ErrorKind::RemoteProtocolError | ErrorKind::ReadError | ErrorKind::WriteError
-    );
-    let unseen = !connection.exchange.received_any() && connection.received.is_empty();
-    closed
-        && unseen
-        && request.body().is_replayable()
-        && (is_idempotent(request.method()) || !connection.stream.has_sent())
-}
-
-fn is_idempotent(method: &Method) -> bool {
-    [
-        Method::GET,
-        Method::HEAD,
-        Method::OPTIONS,
-        Method::TRACE,
-        Method::PUT,
-        Method::DELETE,
-    ]
-    .contains(method)
-}

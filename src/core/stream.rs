@@ -1,13 +1,10 @@
 //! A connection's bytes, plain or through TLS.
 
-use std::io;
-use std::net::SocketAddr;
-#[cfg(feature = "http2")]
-use std::task::{Context, Poll, ready};
-
 #[cfg(feature = "http2")]
 use bytes::Buf;
 use bytes::BytesMut;
+use std::io;
+use std::net::SocketAddr;
 
 use super::layer::Layer;
 use super::tls_stream::TlsSession;
@@ -44,7 +41,7 @@ impl Stream {
 
     /// Takes what came before this stood.
     #[cfg(feature = "http2")]
-    fn take_early(&mut self, buffer: &mut [u8]) -> Option<usize> {
+    pub(crate) fn take_early(&mut self, buffer: &mut [u8]) -> Option<usize> {
         let taken = buffer.len().min(self.early.len());
         self.early
             .split_to(taken)
@@ -75,33 +72,9 @@ impl Stream {
     /// As [`try_send`](Stream::try_send), of several pieces.
     #[cfg(feature = "http2")]
     pub(crate) fn try_send_pieces(&mut self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        match (&mut self.tls, pieces.iter().find(|piece| !piece.is_empty())) {
-            (None, _) => self.io.try_write_vectored(pieces),
-            (Some(tls), Some(piece)) => tls.try_send(&mut self.io, piece),
-            (Some(_), None) => Ok(0),
-        }
-    }
-
-    /// Receives inside somebody else's poll.
-    #[cfg(feature = "http2")]
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        if let Some(early) = self.take_early(buffer) {
-            return Poll::Ready(Ok(early));
-        }
-        if let (None, Layer::Socket(socket)) = (&self.tls, &mut self.io) {
-            return socket.poll_read(cx, buffer);
-        }
-        loop {
-            match self.try_read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.io.socket().poll_readable(cx))?;
-                }
-                other => return Poll::Ready(other),
-            }
+        match &mut self.tls {
+            None => self.io.try_write_vectored(pieces),
+            Some(tls) => tls.try_send_pieces(&mut self.io, pieces),
         }
     }
 
@@ -186,6 +159,14 @@ impl Stream {
             tls.shrink();
         }
         self.io.shrink();
+    }
+
+    /// The socket, where nothing lies over it.
+    pub(crate) fn bare(&mut self) -> Option<&mut rt::Stream> {
+        match (&self.tls, &mut self.io) {
+            (None, Layer::Socket(socket)) => Some(socket),
+            _ => None,
+        }
     }
 
     pub(crate) fn io(&mut self) -> &mut rt::Stream {

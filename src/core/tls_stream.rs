@@ -7,8 +7,8 @@
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::sync::Arc;
 
-use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, Writer};
 
 use super::layer::Layer;
 use super::{dual, rt};
@@ -41,13 +41,35 @@ pub(crate) struct TlsSession {
 impl TlsSession {
     /// Encrypts and sends; what the socket does not take now stays in the session.
     pub(crate) fn try_send(&mut self, io: &mut Layer, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.session.writer().write(bytes)?;
-        match self.try_flush(io) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-            // The session is full: nothing was taken, and nothing went out.
-            Err(error) if taken == 0 => Err(error),
-            _ if taken == 0 && !bytes.is_empty() => self.try_send(io, bytes),
-            _ => Ok(taken),
+        self.put(io, bytes.is_empty(), |writer| writer.write(bytes))
+    }
+
+    /// As [`try_send`](TlsSession::try_send): several pieces share records, and one write.
+    #[cfg(feature = "http2")]
+    pub(crate) fn try_send_pieces(
+        &mut self,
+        io: &mut Layer,
+        pieces: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
+        let nothing = pieces.iter().all(|piece| piece.is_empty());
+        self.put(io, nothing, |writer| writer.write_vectored(pieces))
+    }
+
+    fn put(
+        &mut self,
+        io: &mut Layer,
+        nothing: bool,
+        write: impl Fn(&mut Writer<'_>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            let taken = write(&mut self.session.writer())?;
+            match self.try_flush(io) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                // The session is full: nothing was taken, and nothing went out.
+                Err(error) if taken == 0 => return Err(error),
+                _ if taken == 0 && !nothing => {}
+                _ => return Ok(taken),
+            }
         }
     }
 

@@ -456,7 +456,7 @@ impl WireBody {
     }
 }
 
-fn closed() -> Error {
+pub(crate) fn closed() -> Error {
     Error::new(
         ErrorKind::StreamClosed,
         "the response was closed before its body was read",

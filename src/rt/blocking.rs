@@ -49,6 +49,8 @@ pub(crate) use connect::connect;
 pub(crate) use driver::Driver;
 #[cfg(feature = "http2")]
 pub(crate) use h2::{End, Facts, Wire};
+#[cfg(feature = "http2")]
+pub(crate) use polled::{LEVEL_TRIGGERED, Watch, poll_item};
 pub(crate) use resolver::resolve;
 #[cfg(feature = "tower")]
 pub(crate) use runner::Runner;
@@ -78,6 +80,14 @@ macro_rules! each {
         }
     };
 }
+
+// Behind the macro that it uses.
+#[cfg_attr(
+    not(feature = "http2"),
+    allow(dead_code, reason = "here HTTP/2 alone is polled")
+)]
+#[path = "blocking/polled.rs"]
+mod polled;
 
 /// What a socket is ready for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,37 +228,6 @@ impl Stream {
         })
     }
 
-    /// Receives what is there; nobody is woken by what comes later.
-    #[cfg(feature = "http2")]
-    pub(crate) fn poll_read(
-        &mut self,
-        _cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.try_read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            other => Poll::Ready(other),
-        }
-    }
-
-    /// Nobody is woken here: who waits, waits in [`ready`](Stream::ready).
-    #[cfg(feature = "http2")]
-    pub(crate) fn poll_readable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Pending
-    }
-
-    /// As [`poll_readable`](Stream::poll_readable).
-    #[cfg(feature = "http2")]
-    pub(crate) fn poll_writable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Pending
-    }
-
-    /// What can be waited for while somebody else has the stream.
-    #[cfg(feature = "http2")]
-    pub(crate) fn watch(&self) -> Watch {
-        Watch(self.socket.clone())
-    }
-
     /// Tells whether the socket can be used here: everywhere.
     pub(crate) fn is_at_home(&self) -> bool {
         true
@@ -299,31 +278,6 @@ impl Socket {
                 _ => return false,
             }
         }
-    }
-}
-
-/// What comes is announced as long as it is not read.
-#[cfg(feature = "http2")]
-const LEVEL_TRIGGERED: bool = true;
-
-/// A socket to be waited for, that somebody else reads and writes.
-#[cfg(feature = "http2")]
-#[derive(Debug)]
-pub(crate) struct Watch(Arc<Socket>);
-
-#[cfg(feature = "http2")]
-impl Watch {
-    fn poll_fd(&self, interest: PollFlags) -> PollFd<'_> {
-        each!(&*self.0, s => PollFd::new(s, interest))
-    }
-
-    fn is_silent(&self) -> bool {
-        self.0.is_silent()
-    }
-
-    fn shut_down(&self) {
-        // One that is closed already needs none.
-        let _ = each!(&*self.0, s => s.shutdown(std::net::Shutdown::Both));
     }
 }
 
@@ -538,15 +492,6 @@ pub(crate) fn next_item(
     _deadline: Option<Instant>,
 ) -> Result<Item> {
     Err(no_stream())
-}
-
-/// As [`next_item`], inside somebody else's poll.
-#[cfg(feature = "http2")]
-pub(crate) fn poll_item(
-    _stream: &mut Mutex<ByteStream>,
-    _cx: &mut Context<'_>,
-) -> Poll<Result<Option<Bytes>>> {
-    Poll::Ready(Err(no_stream()))
 }
 
 fn no_stream() -> Error {

@@ -28,11 +28,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rustix::net::RecvFlags;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Sleep;
 
-use crate::body::{ByteStream, READ_SIZE, ReadSource, reader_failed, stream_failed, unlocked};
+use crate::body::{ByteStream, READ_SIZE, ReadSource, reader_failed, unlocked};
 use crate::config::Wait;
 use crate::dial::{DialOptions, attempt_delay};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +41,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) use driver::Driver;
 #[cfg(feature = "http2")]
 pub(crate) use h2::{End, Facts, Wire};
+pub(crate) use polled::poll_item;
+#[cfg(feature = "http2")]
+pub(crate) use polled::{LEVEL_TRIGGERED, Watch};
 #[cfg(feature = "tower")]
 pub(crate) use runner::Runner;
 
@@ -69,6 +72,10 @@ macro_rules! each {
         }
     };
 }
+
+// Behind the macro that it uses.
+#[path = "tokio/polled.rs"]
+mod polled;
 
 /// What a socket is ready for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,12 +184,6 @@ impl Stream {
             .await
     }
 
-    /// What the blocking form waits for; here the task does.
-    #[cfg(feature = "http2")]
-    pub(crate) fn watch(&self) -> Watch {
-        Watch
-    }
-
     /// Tells whether the socket belongs to this runtime: another one may not be running.
     pub(crate) fn is_at_home(&self) -> bool {
         let here = tokio::runtime::Handle::try_current().map(|handle| handle.id());
@@ -201,43 +202,7 @@ impl Stream {
             }
         }
     }
-
-    /// Receives inside somebody else's poll.
-    #[cfg(feature = "http2")]
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut read = ReadBuf::new(buffer);
-        ready!(each!(&mut self.socket, s => Pin::new(s).poll_read(cx, &mut read)))?;
-        Poll::Ready(Ok(read.filled().len()))
-    }
-
-    /// Waits for readability inside somebody else's poll.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&self.socket, s => s.poll_read_ready(cx))
-    }
-
-    /// Waits for writability inside somebody else's poll.
-    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&self.socket, s => s.poll_write_ready(cx))
-    }
-
-    /// Closes the sending side inside somebody else's poll.
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&mut self.socket, s => Pin::new(s).poll_shutdown(cx))
-    }
 }
-
-/// What comes is announced once, so that a read goes on until there is nothing.
-#[cfg(feature = "http2")]
-const LEVEL_TRIGGERED: bool = false;
-
-/// As in the blocking form, where there is something to watch.
-#[cfg(feature = "http2")]
-#[derive(Debug)]
-pub(crate) struct Watch;
 
 async fn each_ready(socket: &Socket, interest: Interest) -> io::Result<Ready> {
     let ready = each!(socket, s => s.ready(interest).await)?;
@@ -582,13 +547,4 @@ pub(crate) async fn next_item(
     before(deadline, next)
         .await
         .unwrap_or_else(|_| Err(Error::timeout(ErrorKind::TotalTimeout, None)))
-}
-
-/// The next piece of a stream body, inside somebody else's poll.
-pub(crate) fn poll_item(
-    stream: &mut Mutex<ByteStream>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Option<Bytes>>> {
-    let item = ready!(unlocked(stream).as_mut().poll_next(cx));
-    Poll::Ready(item.transpose().map_err(stream_failed))
 }

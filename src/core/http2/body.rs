@@ -13,9 +13,11 @@ use http::header::CONTENT_LENGTH;
 use super::super::dual;
 use super::super::http11::Waits;
 use super::super::pool::Lease;
+use super::super::wire_body::closed;
+use super::exchange::timed_out;
 use super::sending::{Sending, Sent};
 use super::{Held, Silence};
-use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::error::{Error, Phase, Result};
 use crate::proto::h1::ResponseHead;
 use crate::stream_id::StreamId;
 use crate::tls_info::TlsInfo;
@@ -254,10 +256,9 @@ impl StreamBody {
                 None => {
                     facts.doubt();
                     self.give_up();
-                    let timed_out = std::io::ErrorKind::TimedOut.into();
                     return Err(self
                         .waits
-                        .read_failed(timed_out)
+                        .read_failed(timed_out())
                         .in_phase(Phase::ReceiveBody));
                 }
             }
@@ -317,12 +318,4 @@ impl StreamBody {
             }
         }
     }
-}
-
-fn closed() -> Error {
-    Error::new(
-        ErrorKind::StreamClosed,
-        "the response was closed before its body was read",
-    )
-    .in_phase(Phase::ReceiveBody)
 }

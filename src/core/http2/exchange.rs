@@ -102,7 +102,7 @@ impl Http2 {
             (!whole).then(|| Sending::new(self.clone(), upload, stream, framing, request));
         let id = response.stream_id().as_u32();
         if self.facts().is_crowded() {
-            self.open_stream(&mut sender, waits, trip.pool_deadline)
+            self.open_stream(&mut sender, waits, trip.pool_deadline())
                 .await?;
         }
         let mut holds = expects.then(|| begun + CONTINUE_TIMEOUT);
@@ -305,6 +305,6 @@ fn of_parts(parts: http::response::Parts) -> ResponseHead {
     }
 }
 
-fn timed_out() -> std::io::Error {
+pub(super) fn timed_out() -> std::io::Error {
     std::io::ErrorKind::TimedOut.into()
 }

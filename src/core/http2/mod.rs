@@ -18,7 +18,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -240,18 +240,14 @@ impl Drop for Held {
 
 impl rt::Wire for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        Stream::poll_read(self, cx, buffer)
+        match self.take_early(buffer) {
+            Some(early) => Poll::Ready(Ok(early)),
+            None => Stream::poll_read(self, cx, buffer),
+        }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            match self.try_send(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.io().poll_writable(cx))?;
-                }
-                other => return Poll::Ready(other),
-            }
-        }
+        self.poll_send(cx, bytes)
     }
 
     fn poll_write_pieces(
@@ -259,25 +255,11 @@ impl rt::Wire for Stream {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            match self.try_send_pieces(pieces) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.io().poll_writable(cx))?;
-                }
-                other => return Poll::Ready(other),
-            }
-        }
+        self.poll_out(cx, |stream| stream.try_send_pieces(pieces))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            match self.try_flush() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.io().poll_writable(cx))?;
-                }
-                other => return Poll::Ready(other),
-            }
-        }
+        Stream::poll_flush(self, cx)
     }
 
     fn is_layered(&self) -> bool {

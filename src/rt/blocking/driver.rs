@@ -183,7 +183,7 @@ impl<W: Wire> Driver<W> {
             self.send();
             self.attended.store(false, Ordering::SeqCst);
             if !self.has_frames() {
-                std::thread::park_timeout(LOOK);
+                std::thread::park_timeout(GLANCE);
             }
             self.attended.store(true, Ordering::SeqCst);
             return;
@@ -292,7 +292,7 @@ impl<W: Wire> Drop for Driver<W> {
 const TURNS: usize = 2;
 
 /// How long a thread that cannot make a descriptor sleeps between two looks.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(5);
+const GLANCE: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// A thread's place at a connection, while it waits. Leaving it, in whatever way, hands the seat over.
 struct Place<'a, W: Wire> {

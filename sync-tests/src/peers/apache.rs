@@ -12,7 +12,7 @@ use crate::digest_server::hex;
 const REALM: &str = "apache users";
 
 /// Where distributions keep httpd's modules.
-const MODULES: [&str; 3] = [
+pub const MODULES: [&str; 3] = [
     "/usr/lib/apache2/modules",
     "/usr/lib64/httpd/modules",
     "/usr/lib/httpd/modules",
@@ -77,32 +77,8 @@ impl Apache {
 }
 
 fn conf(folder: &Path, modules: &str, address: SocketAddr) -> String {
+    let mut text = beginning(folder, modules, address, "auth_basic");
     let folder = folder.display();
-    let mut text = format!(
-        "Listen {address}
-ServerName apache.test
-DefaultRuntimeDir {folder}
-PidFile {folder}/pid
-ErrorLog {folder}/error.log
-DocumentRoot {folder}/www
-Mutex file:{folder} default
-"
-    );
-    for (name, file) in [
-        ("mpm_event", "mod_mpm_event"),
-        ("authn_core", "mod_authn_core"),
-        ("authn_file", "mod_authn_file"),
-        ("authz_core", "mod_authz_core"),
-        ("authz_user", "mod_authz_user"),
-        ("auth_basic", "mod_auth_basic"),
-        ("auth_digest", "mod_auth_digest"),
-        ("unixd", "mod_unixd"),
-    ] {
-        // Some are compiled in, by some distributions.
-        if Path::new(modules).join(format!("{file}.so")).exists() {
-            text += &format!("LoadModule {name}_module {modules}/{file}.so\n");
-        }
-    }
     let digest = format!(
         "AuthType Digest\nAuthName \"{REALM}\"\nAuthUserFile {folder}/digest.users\nRequire valid-user\n"
     );
@@ -117,6 +93,38 @@ Mutex file:{folder} default
         ),
     ] {
         text += &format!("<Location /{path}>\n{how}</Location>\n");
+    }
+    text
+}
+
+/// Returns the beginning of httpd's configuration: one port, files in a folder, the modules for Digest, and one more.
+pub fn beginning(folder: &Path, modules: &str, address: SocketAddr, more: &str) -> String {
+    let folder = folder.display();
+    let mut text = format!(
+        "Listen {address}
+ServerName apache.test
+DefaultRuntimeDir {folder}
+PidFile {folder}/pid
+ErrorLog {folder}/error.log
+DocumentRoot {folder}/www
+Mutex file:{folder} default
+"
+    );
+    for name in [
+        "mpm_event",
+        "authn_core",
+        "authn_file",
+        "authz_core",
+        "authz_user",
+        "auth_digest",
+        "unixd",
+        more,
+    ] {
+        let file = format!("{modules}/mod_{name}.so");
+        // Some are compiled in, by some distributions.
+        if Path::new(&file).exists() {
+            text += &format!("LoadModule {name}_module {file}\n");
+        }
     }
     text
 }

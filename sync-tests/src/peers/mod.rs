@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-pub use apache::Apache;
+pub use apache::{Apache, MODULES, beginning};
 pub use curl::{CurlAnswer, curl};
 pub use microsocks::Microsocks;
 pub use nginx::Nginx;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sync_tests::certs::certs;
-use sync_tests::peers::{Folder, Process, program, skipped};
+use sync_tests::peers::{Folder, MODULES, Process, beginning, program, skipped};
 
 use super::common::builder;
 use super::content::large;
@@ -165,13 +165,6 @@ http {{
     )
 }
 
-/// Where distributions keep httpd's modules.
-const MODULES: [&str; 3] = [
-    "/usr/lib/apache2/modules",
-    "/usr/lib64/httpd/modules",
-    "/usr/lib/httpd/modules",
-];
-
 /// The user that [`apache`] knows.
 pub(super) const USER: &str = "user";
 /// That user's password.
@@ -211,32 +204,8 @@ pub(super) fn apache() -> Option<Peer<1>> {
 }
 
 fn apache_conf(folder: &Path, modules: &str, address: SocketAddr) -> String {
+    let mut text = beginning(folder, modules, address, "http2");
     let folder = folder.display();
-    let mut text = format!(
-        "Listen {address}
-ServerName apache.test
-DefaultRuntimeDir {folder}
-PidFile {folder}/pid
-ErrorLog {folder}/error.log
-DocumentRoot {folder}/www
-Mutex file:{folder} default
-"
-    );
-    for (name, file) in [
-        ("mpm_event", "mod_mpm_event"),
-        ("authn_core", "mod_authn_core"),
-        ("authn_file", "mod_authn_file"),
-        ("authz_core", "mod_authz_core"),
-        ("authz_user", "mod_authz_user"),
-        ("auth_digest", "mod_auth_digest"),
-        ("unixd", "mod_unixd"),
-        ("http2", "mod_http2"),
-    ] {
-        // Some are compiled in, by some distributions.
-        if Path::new(modules).join(format!("{file}.so")).exists() {
-            text += &format!("LoadModule {name}_module {modules}/{file}.so\n");
-        }
-    }
     text += &format!(
         "Protocols h2c http/1.1
 H2Direct on

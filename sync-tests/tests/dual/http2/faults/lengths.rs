@@ -8,8 +8,6 @@ use sync_tests::h2_peer::Frame;
 use super::*;
 use crate::dual_tests::common::assert_at_rest;
 
-type Row = (&'static str, fn(u32) -> Vec<Frame>);
-
 fn sized<const N: usize>(stream: u32, length: &str, pieces: [&str; N]) -> Vec<Frame> {
     let fields = [(":status", "200"), ("content-length", length)];
     let mut frames = vec![Frame::headers(stream, fields)];
@@ -17,19 +15,6 @@ fn sized<const N: usize>(stream: u32, length: &str, pieces: [&str; N]) -> Vec<Fr
     let last = frames.pop().unwrap();
     frames.push(last.end());
     frames
-}
-
-fn playing(rows: &'static [Row]) -> H2Peer {
-    H2Peer::new(move |link| {
-        link.open(&[])?;
-        while let Some(stream) = link.whole()? {
-            match link.asked(stream).path()[1..].parse::<usize>() {
-                Ok(row) => link.send_all(&rows[row].1(stream))?,
-                Err(_) => link.answer(stream, Answer::ok("next"))?,
-            }
-        }
-        Ok(())
-    })
 }
 
 /// RFC 9113 section 8.1.1.

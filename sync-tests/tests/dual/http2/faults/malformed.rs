@@ -6,8 +6,6 @@ use sync_tests::h2_peer::{Frame, code, flag, kind, literals, setting};
 use super::*;
 use crate::dual_tests::common::assert_at_rest;
 
-type Row = (&'static str, fn(u32) -> Vec<Frame>);
-
 /// A response's head of these fields, the end of its stream.
 fn head<const N: usize>(stream: u32, fields: [(&str, &str); N]) -> Vec<Frame> {
     vec![Frame::headers(stream, fields).end()]
@@ -18,20 +16,6 @@ fn begun<const N: usize>(stream: u32, frames: [Frame; N]) -> Vec<Frame> {
     let mut list = vec![Frame::headers(stream, [(":status", "200")])];
     list.extend(frames);
     list
-}
-
-/// Plays one row for each request, by the row's number in the path.
-fn playing(rows: &'static [Row]) -> H2Peer {
-    H2Peer::new(move |link| {
-        link.open(&[])?;
-        while let Some(stream) = link.whole()? {
-            match link.asked(stream).path()[1..].parse::<usize>() {
-                Ok(row) => link.send_all(&rows[row].1(stream))?,
-                Err(_) => link.answer(stream, Answer::ok("next"))?,
-            }
-        }
-        Ok(())
-    })
 }
 
 /// Asserts that every row is an error of this kind, after which the client works.

@@ -50,6 +50,7 @@ impl Set {
             move |request| bin::answer(request, proxies.get().map_or(&[], |proxies| proxies))
         });
         let digest = DigestServer::builder("user", "pass")
+            .tls(tls.clone())
             .challenge(Challenge::new("SHA-256"))
             .challenge(Challenge::new("MD5"))
             .start();

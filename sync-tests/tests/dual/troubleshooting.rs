@@ -95,10 +95,10 @@ async fn of_connecting(seen: &mut Seen) {
         wire.read_head()?;
         Ok(())
     });
-    let hasty = to(&silent).timeout(Timeout::new(None).connect(ms(50)));
+    let hasty = to(&silent).timeout(Timeout::new(None).connect(ms(300)));
     let error = failure(hasty, "https://example.com/").await;
     seen.note(&error);
-    seen.replace("50ms", "5s");
+    seen.replace("300ms", "5s");
     for url in ["http://::1:8080/", "http://[fe80::1%25eth0]/"] {
         let error = failure(builder(), url).await;
         seen.note(&error);
@@ -183,7 +183,7 @@ async fn of_timeouts(seen: &mut Seen) {
     let hasty = to(&silent).timeout(Timeout::new(None).read(ms(50)));
     let error = failure(hasty, "http://example.com/").await;
     seen.note(&error);
-    seen.replace("50ms", "5s");
+    seen.replace("300ms", "5s");
     for timeout in [Timeout::none().total(ms(50)), Timeout::none().head(ms(50))] {
         let error = failure(to(&silent).timeout(timeout), "http://example.com/").await;
         seen.note(&error);

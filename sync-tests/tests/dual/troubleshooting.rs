@@ -11,10 +11,10 @@ use super::{dual, form_test};
 
 const CHAPTER: &str = include_str!("../../../docs/src/troubleshooting.md");
 
-/// The messages of the chapter that begin with a kind: the lines of its blocks of text.
+/// The messages of the chapter that begin with a kind: the lines of its blocks of messages.
 fn explained() -> Vec<&'static str> {
     let blocks = CHAPTER.split("\n```").skip(1).step_by(2);
-    let texts = blocks.filter_map(|block| block.strip_prefix("text\n"));
+    let texts = blocks.filter_map(|block| block.strip_prefix("text,message\n"));
     let lines = texts.flat_map(str::lines);
     lines
         .filter(|line| {

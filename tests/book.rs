@@ -9,6 +9,8 @@ use std::path::Path;
 
 #[path = "book/links.rs"]
 mod links;
+#[path = "book/rows.rs"]
+mod rows;
 #[path = "book/snippets.rs"]
 mod snippets;
 

@@ -183,7 +183,7 @@ async fn of_timeouts(seen: &mut Seen) {
     let hasty = to(&silent).timeout(Timeout::new(None).read(ms(50)));
     let error = failure(hasty, "http://example.com/").await;
     seen.note(&error);
-    seen.replace("300ms", "5s");
+    seen.replace("50ms", "5s");
     for timeout in [Timeout::none().total(ms(50)), Timeout::none().head(ms(50))] {
         let error = failure(to(&silent).timeout(timeout), "http://example.com/").await;
         seen.note(&error);
@@ -248,6 +248,13 @@ async fn of_ends(seen: &mut Seen) {
 async fn of_versions(seen: &mut Seen) {
     let secure = Server::answering(tls(), |_| Reply::ok(""));
     let error = failure(to(&secure).http1(false), "https://example.com/").await;
+    seen.note(&error);
+    // As a server of HTTP/2 alone does: its SETTINGS, empty, whatever it was sent.
+    let newer = Server::wire(|wire| {
+        wire.read_some()?;
+        wire.send(b"\0\0\0\x04\0\0\0\0\0")
+    });
+    let error = failure(to(&newer), "http://example.com/").await;
     seen.note(&error);
     let plain = Server::http(|_| Reply::ok(""));
     let error = failure(to(&plain).http2_prior_knowledge(), "http://example.com/").await;

@@ -525,18 +525,15 @@ impl Response {
     /// Reads the whole body as JSON, in UTF-8, UTF-16 or UTF-32.
     ///
     /// # Errors
-    /// As [`bytes`](Response::bytes); `Json` where the body is not what `T` takes.
+    /// As [`bytes`](Response::bytes); `Json` where the body is not what `T` takes. Its message has line, column (in bytes) and the path of
+    /// the place, such as `items[3].name`; the path is looked for after a failure only. It names fields and repeats no value, unless `T` has a
+    /// message of its own that does; the [source](std::error::Error::source) is a `serde_json::Error` of which the same is true.
     #[cfg(feature = "json")]
     pub async fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T> {
         let bytes = self.whole().await?;
-        crate::json::from_slice(&bytes).map_err(|error| {
-            let message = format!("the body is not the JSON expected: {error}");
-            self.locate(
-                Error::new(ErrorKind::Json, message)
-                    .with_source(error)
-                    .in_phase(Phase::Decode),
-            )
-        })
+        let content_type = self.inner.headers.get(CONTENT_TYPE);
+        crate::json::read("the body", &bytes, content_type)
+            .map_err(|error| self.locate(error.in_phase(Phase::Decode)))
     }
 
     /// Reads the whole body and keeps it, so that [`content`](Response::content) gives it (HTTPX's `read`).

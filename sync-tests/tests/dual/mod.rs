@@ -27,6 +27,7 @@ mod http2;
 pub(crate) mod http2_real;
 pub(crate) mod http2_stress;
 mod httpx_cases;
+mod json_errors;
 mod late_key_updates;
 mod layers;
 mod memory;

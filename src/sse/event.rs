@@ -64,15 +64,10 @@ impl Event {
     /// Reads the data as JSON.
     ///
     /// # Errors
-    /// `Json` where the data is not what `T` takes.
+    /// `Json` where the data is not what `T` takes, with the place and the path in it; no value of the data is repeated.
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> crate::error::Result<T> {
-        use crate::error::{Error, ErrorKind};
-
-        crate::json::from_slice(self.data.as_bytes()).map_err(|error| {
-            let message = format!("the data of the event is not the JSON expected: {error}");
-            Error::new(ErrorKind::Json, message).with_source(error)
-        })
+        crate::json::read("the data of the event", self.data.as_bytes(), None)
     }
 }
 
@@ -114,8 +109,13 @@ mod tests {
     #[cfg(feature = "json")]
     fn data_is_read_as_json() {
         assert_eq!(event("[1, 2]").json::<Vec<u8>>().unwrap(), [1, 2]);
-        let error = event("{").json::<Vec<u8>>().unwrap_err();
+        let error = event("[1, \"s3cret\"]").json::<Vec<u8>>().unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Json);
-        assert!(error.to_string().starts_with("Json: the data of the event"));
+        let text = error.to_string();
+        assert!(
+            text.starts_with("Json: the data of the event is not the JSON expected: "),
+            "{text}"
+        );
+        assert!(text.contains("[1]") && !text.contains("s3cret"), "{text}");
     }
 }

@@ -46,6 +46,9 @@ mod proxies;
 #[path = "asynchronous/tower.rs"]
 mod tower;
 
+#[path = "asynchronous/saving.rs"]
+mod saving;
+
 #[path = "asynchronous/uploads.rs"]
 mod uploads;
 

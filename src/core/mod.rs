@@ -27,6 +27,7 @@ pub(crate) mod pool;
 pub(crate) mod request_builder;
 pub(crate) mod response;
 pub(crate) mod send;
+pub(crate) mod save;
 pub(crate) mod stream;
 #[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
 pub(crate) mod tls_stream;

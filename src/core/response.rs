@@ -223,15 +223,17 @@ impl Response {
         if self.inner.body.is_decoded() {
             return None;
         }
-        let announced = self
-            .inner
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
-        announced.or_else(|| match self.inner.body.was_touched() {
-            true => None,
-            false => self.inner.body.remaining(),
-        })
+        self.announced()
+            .or_else(|| match self.inner.body.was_touched() {
+                true => None,
+                false => self.inner.body.remaining(),
+            })
+    }
+
+    /// How many bytes will have come over the wire, where the head announces it.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        let value = self.inner.headers.get(CONTENT_LENGTH)?;
+        value.to_str().ok()?.split(',').next()?.trim().parse().ok()
     }
 
     /// Tells whether a content coding is taken off the body, so that `content-encoding` and `content-length` are not its own.

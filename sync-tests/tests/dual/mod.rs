@@ -52,6 +52,7 @@ mod redirect;
 mod redirects_on_the_way;
 mod responses;
 mod secrets;
+mod saving;
 mod send_sync;
 mod streaming;
 mod timeouts;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
@@ -244,6 +244,26 @@ impl Response {
     /// Returns the trailers, once the body has been read to its end.
     pub fn trailers(&self) -> Option<&HeaderMap> {
         self.inner.body.trailers()
+    }
+
+    /// Returns how long the server asks to wait before another request, by its `retry-after` header (RFC 9110 section 10.2.3); `None` where
+    /// there is none, or it is neither a number of seconds nor a date.
+    ///
+    /// A date counts from the response's own `date`, so that a clock that is wrong on either side does not matter; where there is none,
+    /// from now. One that has passed is zero. What it says is not bounded: [`Retry`](crate::transport::Retry) waits, and knows when not to.
+    ///
+    /// ```no_run
+    /// # fn example(response: dimorph::blocking::Response) {
+    /// use std::time::Duration;
+    ///
+    /// if response.status() == 429 {
+    ///     let pause = response.retry_after().unwrap_or(Duration::from_secs(1));
+    ///     std::thread::sleep(pause.min(Duration::from_secs(60)));
+    /// }
+    /// # }
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        transport::retry_after_of(&self.inner.headers, SystemTime::now)
     }
 
     /// Returns the links of the `link` header (RFC 8288), by their relation.

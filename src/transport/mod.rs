@@ -39,6 +39,7 @@ pub use rate_limit::RateLimit;
 pub use recording::{MatchOn, Mode, Recorded, Recorder, Recording, Replay};
 pub use response::Response;
 pub(crate) use response::{Content, Head};
+pub(crate) use retry::retry_after_of;
 pub use retry::{Attempts, Retry, Retrying};
 pub(crate) use script::{Play, Script};
 #[cfg(feature = "tower")]

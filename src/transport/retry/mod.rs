@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 
 use self::after::retry_after;
+pub(crate) use self::after::retry_after_of;
 use self::backoff::Backoff;
 use self::budget::Budget;
 use super::deadline::Deadline;

@@ -28,6 +28,7 @@ pub(crate) use self::connecting::AroundConnect;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::iter::Iter;
+pub use self::core::pages::Pages;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
 pub use self::core::upgraded::Upgraded;
@@ -72,6 +73,15 @@ impl<S: Shape> Iterator for Iter<'_, S> {
 
     fn next(&mut self) -> Option<Self::Item> {
         Iter::next(self)
+    }
+}
+
+/// Gives the pages.
+impl Iterator for Pages {
+    type Item = Result<Response>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Pages::next(self)
     }
 }
 

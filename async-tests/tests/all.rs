@@ -40,14 +40,17 @@ mod layers;
 #[path = "asynchronous/only.rs"]
 mod only;
 
+#[path = "asynchronous/pages.rs"]
+mod pages;
+
 #[path = "asynchronous/proxies.rs"]
 mod proxies;
 
-#[path = "asynchronous/tower.rs"]
-mod tower;
-
 #[path = "asynchronous/saving.rs"]
 mod saving;
+
+#[path = "asynchronous/tower.rs"]
+mod tower;
 
 #[path = "asynchronous/uploads.rs"]
 mod uploads;

@@ -18,6 +18,7 @@ pub(crate) mod http11;
 pub(crate) mod http2;
 pub(crate) mod iter;
 pub(crate) mod layer;
+pub(crate) mod pages;
 #[cfg_attr(
     not(feature = "http2"),
     allow(dead_code, reason = "only the async form polls then")
@@ -26,8 +27,8 @@ pub(crate) mod polled;
 pub(crate) mod pool;
 pub(crate) mod request_builder;
 pub(crate) mod response;
-pub(crate) mod send;
 pub(crate) mod save;
+pub(crate) mod send;
 pub(crate) mod stream;
 #[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]
 pub(crate) mod tls_stream;

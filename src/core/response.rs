@@ -267,6 +267,9 @@ impl Response {
     }
 
     /// Returns the links of the `link` header (RFC 8288), by their relation.
+    ///
+    /// `links().get("next")` is that to the next page of a listing; its URL may be relative, so
+    /// `response.url().join(next.url())` is where it leads. [`pages`](super::request_builder::RequestBuilder::pages) follows them.
     pub fn links(&self) -> Links {
         Links::from_headers(&self.inner.headers)
     }

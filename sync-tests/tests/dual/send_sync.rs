@@ -3,7 +3,7 @@
 use dimorph::{Body, Error, Request};
 
 use super::dual;
-use super::form::{Client, ClientBuilder, RequestBuilder, Response};
+use super::form::{Client, ClientBuilder, Pages, RequestBuilder, Response};
 
 const fn send<T: Send>() {}
 const fn send_and_sync<T: Send + Sync>() {}
@@ -16,6 +16,7 @@ const _: () = {
     send_and_sync::<Error>();
     send::<RequestBuilder>();
     send::<Response>();
+    send::<Pages>();
 };
 
 /// Every call of a response, in one function whose future a task must be able to take.
@@ -43,6 +44,10 @@ async fn everything(client: Client) -> dimorph::Result<()> {
         .json::<()>()
         .await?;
     client.get("http://x.test/").send().await?.upgrade().await?;
+    let response = client.get("http://x.test/").send().await?;
+    response.save_to_with("x", |_| {}).await?;
+    let mut pages = client.get("http://x.test/").pages();
+    pages.next().await;
     client.close().await;
     Ok(())
 }

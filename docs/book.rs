@@ -14,6 +14,8 @@ pages! {
     clients: "src/clients.md",
     requests: "src/requests.md",
     responses: "src/responses.md",
+    downloads: "src/downloads.md",
+    pagination: "src/pagination.md",
     authentication: "src/authentication.md",
     netrc: "src/netrc.md",
     cookies: "src/cookies.md",

@@ -15,6 +15,8 @@ pages! {
     requests: "src/requests.md",
     responses: "src/responses.md",
     server_sent_events: "src/server-sent-events.md",
+    downloads: "src/downloads.md",
+    pagination: "src/pagination.md",
     authentication: "src/authentication.md",
     netrc: "src/netrc.md",
     cookies: "src/cookies.md",

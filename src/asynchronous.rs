@@ -37,6 +37,7 @@ pub use self::core::client::Client;
 pub use self::core::event_source::EventSource;
 use self::core::event_source::{Came, Step};
 pub use self::core::iter::Iter;
+pub use self::core::pages::Pages;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
 pub use self::core::upgraded::Upgraded;
@@ -188,6 +189,31 @@ impl Stream for EventSource {
                     }));
                 }
             }
+        }
+    }
+}
+
+/// Gives the pages.
+impl Stream for Pages {
+    type Item = Result<Response>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.pending.is_idle() {
+            let Some(mut walk) = this.walk.take() else {
+                return Poll::Ready(None);
+            };
+            this.pending.begin(Box::pin(async move {
+                let page = walk.step().await;
+                (walk, page)
+            }));
+        }
+        match ready!(this.pending.poll(cx)) {
+            Some((walk, page)) => {
+                this.walk = Some(walk);
+                Poll::Ready(page)
+            }
+            None => Poll::Ready(None),
         }
     }
 }

@@ -29,6 +29,7 @@ pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::event_source::EventSource;
 pub use self::core::iter::Iter;
+pub use self::core::pages::Pages;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
 pub use self::core::upgraded::Upgraded;
@@ -82,6 +83,15 @@ impl Iterator for EventSource {
 
     fn next(&mut self) -> Option<Self::Item> {
         EventSource::next(self)
+    }
+}
+
+/// Gives the pages.
+impl Iterator for Pages {
+    type Item = Result<Response>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Pages::next(self)
     }
 }
 

@@ -60,6 +60,7 @@ pub mod multipart;
 mod no_proxy;
 mod pairs;
 mod params;
+mod part_file;
 mod pool_state;
 mod proto;
 mod proxy;

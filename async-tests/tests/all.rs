@@ -43,8 +43,14 @@ mod layers;
 #[path = "asynchronous/only.rs"]
 mod only;
 
+#[path = "asynchronous/pages.rs"]
+mod pages;
+
 #[path = "asynchronous/proxies.rs"]
 mod proxies;
+
+#[path = "asynchronous/saving.rs"]
+mod saving;
 
 #[path = "asynchronous/tower.rs"]
 mod tower;

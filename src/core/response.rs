@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
@@ -224,15 +224,17 @@ impl Response {
         if self.inner.body.is_decoded() {
             return None;
         }
-        let announced = self
-            .inner
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
-        announced.or_else(|| match self.inner.body.was_touched() {
-            true => None,
-            false => self.inner.body.remaining(),
-        })
+        self.announced()
+            .or_else(|| match self.inner.body.was_touched() {
+                true => None,
+                false => self.inner.body.remaining(),
+            })
+    }
+
+    /// How many bytes will have come over the wire, where the head announces it.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        let value = self.inner.headers.get(CONTENT_LENGTH)?;
+        value.to_str().ok()?.split(',').next()?.trim().parse().ok()
     }
 
     /// Tells whether a content coding is taken off the body, so that `content-encoding` and `content-length` are not its own.
@@ -245,7 +247,30 @@ impl Response {
         self.inner.body.trailers()
     }
 
+    /// Returns how long the server asks to wait before another request, by its `retry-after` header (RFC 9110 section 10.2.3); `None` where
+    /// there is none, or it is neither a number of seconds nor a date.
+    ///
+    /// A date counts from the response's own `date`, so that a clock that is wrong on either side does not matter; where there is none,
+    /// from now. One that has passed is zero. What it says is not bounded: [`Retry`](crate::transport::Retry) waits, and knows when not to.
+    ///
+    /// ```no_run
+    /// # fn example(response: dimorph::blocking::Response) {
+    /// use std::time::Duration;
+    ///
+    /// if response.status() == 429 {
+    ///     let pause = response.retry_after().unwrap_or(Duration::from_secs(1));
+    ///     std::thread::sleep(pause.min(Duration::from_secs(60)));
+    /// }
+    /// # }
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        transport::retry_after_of(&self.inner.headers, SystemTime::now)
+    }
+
     /// Returns the links of the `link` header (RFC 8288), by their relation.
+    ///
+    /// `links().get("next")` is that to the next page of a listing; its URL may be relative, so
+    /// `response.url().join(next.url())` is where it leads. [`pages`](super::request_builder::RequestBuilder::pages) follows them.
     pub fn links(&self) -> Links {
         Links::from_headers(&self.inner.headers)
     }

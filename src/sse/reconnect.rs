@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::MEDIA_TYPE;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{fraction, retry_after};
+use crate::transport::{fraction, retry_after_of};
 
 /// The time between two connections where nobody says another one: the standard's "a few seconds", as Chromium has it.
 const RETRY: Duration = Duration::from_secs(3);
@@ -40,7 +40,7 @@ pub(crate) fn judge(
     status: StatusCode,
     headers: &HeaderMap,
     passing: &[u16],
-    date: impl FnOnce() -> SystemTime,
+    now: impl FnOnce() -> SystemTime,
 ) -> Verdict {
     match status.as_u16() {
         204 => Verdict::NoMore,
@@ -48,7 +48,7 @@ pub(crate) fn judge(
             Ok(()) => Verdict::Events,
             Err(error) => Verdict::Other(error),
         },
-        status if passing.contains(&status) => Verdict::Later(retry_after(headers, date())),
+        status if passing.contains(&status) => Verdict::Later(retry_after_of(headers, now)),
         _ => Verdict::BadStatus,
     }
 }

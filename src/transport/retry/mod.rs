@@ -13,7 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
 
-pub(crate) use self::after::retry_after;
+use self::after::retry_after;
+pub(crate) use self::after::retry_after_of;
 use self::backoff::Backoff;
 pub(crate) use self::backoff::fraction;
 use self::budget::Budget;

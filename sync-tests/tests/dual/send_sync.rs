@@ -3,7 +3,7 @@
 use dimorph::{Body, Error, Request};
 
 use super::dual;
-use super::form::{Client, ClientBuilder, EventSource, RequestBuilder, Response};
+use super::form::{Client, ClientBuilder, EventSource, Pages, RequestBuilder, Response};
 
 const fn send<T: Send>() {}
 const fn send_and_sync<T: Send + Sync>() {}
@@ -17,6 +17,7 @@ const _: () = {
     send::<RequestBuilder>();
     send::<Response>();
     send::<EventSource>();
+    send::<Pages>();
 };
 
 /// Every call of a response, in one function whose future a task must be able to take.
@@ -48,6 +49,10 @@ async fn everything(client: Client) -> dimorph::Result<()> {
         .json::<()>()
         .await?;
     client.get("http://x.test/").send().await?.upgrade().await?;
+    let response = client.get("http://x.test/").send().await?;
+    response.save_to_with("x", |_| {}).await?;
+    let mut pages = client.get("http://x.test/").pages();
+    pages.next().await;
     client.close().await;
     Ok(())
 }

@@ -75,6 +75,7 @@ const PUBLIC_TYPES: &[&str] = &[
     "Next",
     "NoProxy",
     "Nothing",
+    "Pages",
     "Part",
     "PathParams",
     "Phase",
@@ -322,6 +323,16 @@ async fn aut_06_no_type_shows_a_secret_and_none_is_forgotten() {
         let error = response.bytes().await.unwrap_err();
         shown.error(&error);
     }
+    let mut pages = client.get(url("/")).bearer_auth("hush").pages();
+    shown.debug(&pages);
+    let page = pages.next().await.unwrap();
+    shown.response(&page.unwrap());
+    shown.debug(&pages);
+    let page = pages.next().await.unwrap();
+    shown.response(&page.unwrap());
+    shown.debug(&pages);
+    let page = pages.next().await.unwrap();
+    shown.error(&page.unwrap_err());
     let response = client.get(url("/json")).send().await.unwrap();
     let error = response.json::<Vec<u8>>().await.unwrap_err();
     shown.error(&error);

@@ -175,3 +175,41 @@ fn every_variable_that_is_read_is_explained() {
     }
     assert!(names.len() >= 14, "only {names:?} were found");
 }
+
+#[test]
+fn every_public_name_is_on_the_page_of_the_api() {
+    let page = read("docs/src/api.md");
+    let spans = page.split('`').skip(1).step_by(2);
+    let known: BTreeSet<_> = spans
+        .flat_map(|span| span.split(|c: char| !c.is_alphanumeric() && c != '_'))
+        .collect();
+    let mut count = 0;
+    for file in [
+        "lib",
+        "blocking",
+        "auth/mod",
+        "multipart/mod",
+        "sse/mod",
+        "transport/mod",
+    ] {
+        let code = read(format!("src/{file}.rs"));
+        for exported in code.split("\npub use ").skip(1) {
+            let path = exported.split(';').next().unwrap();
+            let (base, names) = path.rsplit_once("::").unwrap_or(("", path));
+            let names = path
+                .split_once("::{")
+                .map_or(names, |(_, names)| names.trim_end_matches('}'));
+            for name in names
+                .split(',')
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+            {
+                let name = name.rsplit(" as ").next().unwrap();
+                let name = if name == "self" { base } else { name };
+                assert!(known.contains(name), "src/{file}.rs exports {name}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 80, "only {count} names were found");
+}

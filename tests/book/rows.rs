@@ -91,6 +91,10 @@ fn requests(client: &Client, url: &str, file: File) -> Outcome {
     client.execute(Request::new(Method::GET, url)?)?;
     client.send(client.build_request(Method::GET, url)?)?;
     client.send(http::Request::get(url).body("")?.try_into()?)?;
+    for page in client.get(url).pages() {
+        page?;
+    }
+    let _ = client.get(url).event_source();
     client.close();
     Ok(())
 }
@@ -164,7 +168,8 @@ fn responses(response: fn() -> Response) -> Outcome {
     );
     let _ = http::Response::<Body>::from(response());
     r.close();
-    response().error_for_status()?;
+    response().error_for_status()?.save_to("large.iso")?;
+    let _ = (response().retry_after(), response().iter_sse().next());
     Ok(())
 }
 

@@ -179,7 +179,7 @@ fn download_all(url: &str, folder: &Path) -> Done<usize> {
             bar.finish_and_clear();
             bars.suspend(|| match &result {
                 Ok(()) => println!(
-                    "{:>12}  {} bytes, checksum right  {}",
+                    "{:>12}  {} bytes, checksum right {}",
                     file.name,
                     bar.position(),
                     bar.message()

@@ -28,8 +28,10 @@ fn client() -> Result<Client> {
     let retry = Retry::new(4)
         .max_retry_after(Duration::from_secs(30))
         .on_retry(|failed| {
-            let status = failed.status().map(|status| status.as_u16());
-            println!("  status {status:?}: again in {:?}", failed.delay());
+            let status = failed.status().map(|status| status.to_string());
+            let error = failed.error().map(ToString::to_string);
+            let why = status.or(error).unwrap_or_default();
+            println!("  {why}: again in {:?}", failed.delay());
         });
     Client::builder()
         .transport(retry.over(Client::new()))

@@ -14,6 +14,7 @@ pages! {
     clients: "src/clients.md",
     requests: "src/requests.md",
     responses: "src/responses.md",
+    server_sent_events: "src/server-sent-events.md",
     authentication: "src/authentication.md",
     netrc: "src/netrc.md",
     cookies: "src/cookies.md",

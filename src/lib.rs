@@ -68,6 +68,7 @@ mod routes;
 mod shapes;
 #[cfg(feature = "tracing")]
 mod spans;
+pub mod sse;
 mod stream_id;
 mod text;
 #[cfg(feature = "rustls")]

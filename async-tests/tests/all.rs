@@ -25,6 +25,9 @@ mod apps;
 #[path = "asynchronous/auth_flows.rs"]
 mod auth_flows;
 
+#[path = "asynchronous/events.rs"]
+mod events;
+
 #[path = "asynchronous/given_up.rs"]
 mod given_up;
 

@@ -38,6 +38,10 @@ pub(crate) fn answer(request: &Received, proxies: &[Proxy]) -> Reply {
         }
         ["delay"] => Reply::ok("at last").after(Duration::from_millis(400)),
         ["log"] => Reply::chunked(["one\ntwo\n", "three"]).header("content-type", "text/plain"),
+        ["prices"] => prices(request.header("last-event-id")),
+        ["chat"] => events(
+            "data: {\"text\": \"Pieces \"}\n\ndata: {\"text\": \"of eight!\"}\n\ndata: [DONE]\n\n",
+        ),
         // Flows: a token to be shown, a signature to be made, a token to be made anew.
         ["token"] => allowed(request.header("x-authentication").is_some()),
         ["signed"] => {
@@ -49,6 +53,19 @@ pub(crate) fn answer(request: &Received, proxies: &[Proxy]) -> Reply {
         ["orders"] => json_reply(&json!({ "id": 7 })),
         _ => Reply::ok("Hello, world!").header("content-type", "text/html; charset=utf-8"),
     }
+}
+
+/// Two prices, a connection each.
+fn prices(last: Option<&str>) -> Reply {
+    match last {
+        None => events("retry: 5\nid: 1\nevent: price\ndata: {\"eur\": 12}\n\n"),
+        Some("1") => events("retry: 5\nid: 2\nevent: price\ndata: {\"eur\": 11}\n\n"),
+        Some(_) => Reply::status(204),
+    }
+}
+
+fn events(text: &str) -> Reply {
+    Reply::chunked([text]).header("content-type", "text/event-stream")
 }
 
 /// What the server of HTTP/2 does with a connection: it greets, has a page with a hint and a log with a trailer, and sends back

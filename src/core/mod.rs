@@ -11,6 +11,7 @@ pub(crate) mod builder;
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod dial;
+pub(crate) mod event_source;
 pub(crate) mod failure;
 pub(crate) mod handled;
 pub(crate) mod http11;

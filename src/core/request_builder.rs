@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::client::Client;
 use super::dual;
+use super::event_source::EventSource;
 use super::response::Response;
 use crate::auth::{BearerAuth, Choice, IntoAuth};
 use crate::body::Body;
@@ -315,6 +316,18 @@ impl RequestBuilder {
     /// The first thing that was bad: `InvalidUrl`, `UnsupportedProtocol`, `LocalProtocolError` for headers and cookies, `Builder`.
     pub fn build(self) -> Result<Request> {
         self.build_split().1
+    }
+
+    /// Makes a source of server-sent events, which connects, and connects again where the stream ends.
+    ///
+    /// It asks for `accept: text/event-stream` and `cache-control: no-store`, unless this request has such fields, and for no zstd, which would
+    /// hold events back. Nothing is sent before the first event is asked for; what is bad about the request is the first item then.
+    #[doc = example!(
+        "let mut events = Client::new().get(\"https://example.org/events\").event_source();\nwhile let Some(event) = events.next()", " {\n    let event = event?;\n    println!(\"{}: {}\", event.event(), event.data());\n}"
+    )]
+    pub fn event_source(self) -> EventSource {
+        let (client, request) = self.build_split();
+        EventSource::new(client, request)
     }
 
     /// Splits into the client and the request, merged.

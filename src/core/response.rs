@@ -29,6 +29,7 @@ use crate::proto::h1::ResponseHead;
 use crate::redirect;
 use crate::request::{RedactedUrl, Request};
 use crate::shapes::{Chunks, Lines, Text};
+use crate::sse::{self, Events};
 use crate::stream_id::{StreamExtensions, StreamId};
 use crate::text;
 use crate::transport::{self, Content, Head};
@@ -332,7 +333,7 @@ impl Response {
         }
     }
 
-    fn status_error(&self) -> Error {
+    pub(crate) fn status_error(&self) -> Error {
         let what = match self.inner.status.as_u16() / 100 {
             1 => "Informational response",
             3 => "Redirect response",
@@ -386,6 +387,24 @@ impl Response {
     pub fn iter_lines(&mut self) -> Iter<'_, Lines> {
         let shape = Lines::new(Some(&self.encoding()));
         Iter::new(self, false, shape)
+    }
+
+    /// Reads the body as server-sent events (`text/event-stream`), each as soon as it is whole.
+    ///
+    /// The first item is an error, `RemoteProtocolError`, where the `content-type` is another one; the body can still be read in other ways then. An
+    /// event that the end of the body cuts off is dropped. It reads this one response: an
+    /// [`event_source`](super::request_builder::RequestBuilder::event_source) connects again. A client's read timeout holds for the silence between
+    /// events too; `.timeout(…)` on the request sets another one.
+    #[doc = example!(
+        "let mut response = Client::new().get(\"https://example.org/events\").send()", "?;\nlet mut events = response.iter_sse();\nwhile let Some(event) = events.next()", " {\n    println!(\"{}\", event?.data());\n}"
+    )]
+    pub fn iter_sse(&mut self) -> Iter<'_, Events> {
+        let checked = sse::of_events(self.inner.status, &self.inner.headers);
+        let mut events = Iter::new(self, false, Events::new());
+        if let Err(error) = checked {
+            events.refuse(error);
+        }
+        events
     }
 
     /// Begins a walk through the body: a buffered one can be walked again, a consumed one cannot.

@@ -8,7 +8,7 @@ use http::header::RETRY_AFTER;
 /// Reads `Retry-After = HTTP-date / delay-seconds`; `None` where it is missing or neither.
 ///
 /// A number too large to count is the longest time there is; a date that has passed is no time at all.
-pub(super) fn retry_after(headers: &HeaderMap, date: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, date: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(value.parse().map_or(Duration::MAX, Duration::from_secs));

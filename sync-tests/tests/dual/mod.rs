@@ -52,6 +52,7 @@ mod redirects_on_the_way;
 mod responses;
 mod secrets;
 mod send_sync;
+mod sse;
 mod streaming;
 mod timeouts;
 mod tls;

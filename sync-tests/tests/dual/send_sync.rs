@@ -3,7 +3,7 @@
 use dimorph::{Body, Error, Request};
 
 use super::dual;
-use super::form::{Client, ClientBuilder, RequestBuilder, Response};
+use super::form::{Client, ClientBuilder, EventSource, RequestBuilder, Response};
 
 const fn send<T: Send>() {}
 const fn send_and_sync<T: Send + Sync>() {}
@@ -16,6 +16,7 @@ const _: () = {
     send_and_sync::<Error>();
     send::<RequestBuilder>();
     send::<Response>();
+    send::<EventSource>();
 };
 
 /// Every call of a response, in one function whose future a task must be able to take.
@@ -31,6 +32,10 @@ async fn everything(client: Client) -> dimorph::Result<()> {
     text.next().await;
     let mut bytes = response.iter_bytes();
     bytes.next().await;
+    let mut events = response.iter_sse();
+    events.next().await;
+    let mut source = client.get("http://x.test/").event_source();
+    source.next().await;
     let mut raw = response.iter_raw();
     raw.next().await;
     response.copy_to(&mut Vec::new()).await?;

@@ -1,10 +1,8 @@
 //! The mirror that `downloads` reads from: files with checksums, one of whose connections is lost on the way.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,7 +15,7 @@ use axum::routing::get;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use crate::support::Server;
+use crate::support::{Pieces, Server};
 
 /// The files and their sizes.
 pub(crate) const FILES: [(&str, usize); 4] = [
@@ -125,14 +123,4 @@ fn pieces(content: Bytes, cut: Option<usize>) -> Pieces {
         }
     });
     Pieces(receiver)
-}
-
-struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
-
-impl futures_core::Stream for Pieces {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(cx)
-    }
 }

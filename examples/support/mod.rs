@@ -7,11 +7,14 @@
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::{env, fs, io, process, thread};
 
 use axum::Router;
-use tokio::sync::oneshot;
+use axum::body::Bytes;
+use tokio::sync::{mpsc, oneshot};
 
 /// What the examples return: any error at all.
 pub(crate) type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -84,6 +87,17 @@ impl Drop for Server {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// A body that comes piece by piece, and breaks off at an error.
+pub(crate) struct Pieces(pub(crate) mpsc::Receiver<io::Result<Bytes>>);
+
+impl futures_core::Stream for Pieces {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx)
     }
 }
 

@@ -100,7 +100,7 @@ fn main() -> support::Done {
 
     let (store, folder) = (store::start()?, support::Scratch::new("upload")?);
     fs::create_dir(folder.path().join("pictures"))?;
-    let large: Vec<u8> = (0..8_u32 << 20)
+    let large: Vec<u8> = (0..2_u32 << 20)
         .map(|n| (n.wrapping_mul(n) >> 7) as u8)
         .collect();
     let expected: [(&str, &str, &[u8]); 5] = [

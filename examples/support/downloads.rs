@@ -1,5 +1,6 @@
 //! The mirror that `downloads` reads from: files with checksums, one of whose connections is lost on the way.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,9 +20,9 @@ use crate::support::{Pieces, Server};
 
 /// The files and their sizes.
 pub(crate) const FILES: [(&str, usize); 4] = [
-    ("alpha.img", 3 << 20),
-    ("beta.img", 2 << 20),
-    ("gamma.tar", 1 << 20),
+    ("alpha.img", 2 << 20),
+    ("beta.img", 1 << 20),
+    ("gamma.tar", 1 << 19),
     ("delta.txt", 1000),
 ];
 
@@ -30,12 +31,36 @@ pub(crate) const TORN: &str = "beta.img";
 
 const PIECE: usize = 64 << 10;
 
+#[derive(Clone)]
+struct Mirror {
+    files: Arc<HashMap<&'static str, Bytes>>,
+    sums: String,
+    torn: Arc<AtomicBool>,
+}
+
 pub(crate) fn start() -> io::Result<Server> {
-    let torn = Arc::new(AtomicBool::new(false));
+    let mut mirror = Mirror {
+        files: Arc::default(),
+        sums: String::new(),
+        torn: Arc::default(),
+    };
+    let mut files = HashMap::new();
+    for (name, content) in FILES
+        .iter()
+        .filter_map(|(name, _)| Some((*name, content(name)?)))
+    {
+        let hex: String = Sha256::digest(&content)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        mirror.sums += &format!("{hex}  {name}\n");
+        files.insert(name, Bytes::from(content));
+    }
+    mirror.files = Arc::new(files);
     let router = Router::new()
         .route("/SHA256SUMS", get(sums))
         .route("/{name}", get(file))
-        .with_state(torn);
+        .with_state(mirror);
     Server::start(router)
 }
 
@@ -50,21 +75,16 @@ pub(crate) fn content(name: &str) -> Option<Vec<u8>> {
     )
 }
 
-async fn sums() -> String {
-    let line = |name: &str| {
-        let digest = Sha256::digest(content(name).unwrap_or_default());
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{hex}  {name}\n")
-    };
-    FILES.iter().map(|(name, _)| line(name)).collect()
+async fn sums(State(mirror): State<Mirror>) -> String {
+    mirror.sums
 }
 
 async fn file(
-    State(torn): State<Arc<AtomicBool>>,
+    State(mirror): State<Mirror>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let Some(content) = content(&name).map(Bytes::from) else {
+    let Some(content) = mirror.files.get(&*name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let etag = format!("\"{name}-1\"");
@@ -89,7 +109,7 @@ async fn file(
         )
             .into_response();
     }
-    let cut = (name == TORN && !torn.swap(true, Ordering::Relaxed)).then_some(total / 2);
+    let cut = (name == TORN && !mirror.torn.swap(true, Ordering::Relaxed)).then_some(total / 2);
     let response = Response::builder()
         .header(ETAG, etag)
         .header(ACCEPT_RANGES, "bytes")

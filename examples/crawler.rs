@@ -62,7 +62,7 @@ impl Crawler {
                     .pool(None)
                     .total(Duration::from_secs(10)),
             )
-            // Nor is a redirect followed that leads elsewhere.
+            // A redirect that leads elsewhere is not followed; it is the response.
             .redirect_policy(move |attempt| match attempt.url().host_str() {
                 Some(host) if within.contains(host) => attempt.follow(),
                 _ => attempt.stop(),

@@ -115,8 +115,9 @@ fn fetch(
     response.raise_for_status()?;
     let strong = |version: &&HeaderValue| !version.as_bytes().starts_with(b"W/");
     *version = response.headers().get(ETAG).filter(strong).cloned();
-    let start = match starts_at(&response) {
-        Some(start) if start == have => have,
+    let start = match response.status().as_u16() {
+        206 if starts_at(&response) == Some(have) => have,
+        206 => return Err("the server sent another range than it was asked for".into()),
         _ => {
             file.set_len(0)?;
             0

@@ -3,10 +3,28 @@
 pub(crate) use maybe_async::must_be_async as dual;
 
 /// An example for both documentations: `.await` stands between the pieces here.
+///
+/// It runs, unless it is `no_run`. What is `answering` has a `client` with a mock behind it, in hidden lines; the literal is the mock's table of routes.
 macro_rules! example {
+    (answering $routes:literal: $first:literal $(, $more:literal)*) => {
+        concat!(
+            "```\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {\n# use dimorph::asynchronous::Client;\n# let mock = dimorph::transport::Mock::routes()",
+            $routes,
+            ";\n# let client = Client::builder().transport(mock.clone()).build()?;\n",
+            $first, $(".await", $more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
+    (no_run $first:literal $(, $more:literal)*) => {
+        concat!(
+            "```no_run\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::asynchronous::Client;\n",
+            $first, $(".await", $more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
     ($first:literal $(, $more:literal)*) => {
         concat!(
-            "```no_run\n# async fn example() -> dimorph::Result<()> {\nuse dimorph::asynchronous::Client;\n\n",
+            "```\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::asynchronous::Client;\n",
             $first, $(".await", $more,)*
             "\n# Ok(())\n# }\n```"
         )

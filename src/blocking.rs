@@ -3,10 +3,28 @@
 pub(crate) use maybe_async::must_be_sync as dual;
 
 /// An example for both documentations: `.await` stands between the pieces in the other one.
+///
+/// It runs, unless it is `no_run`. What is `answering` has a `client` with a mock behind it, in hidden lines; the literal is the mock's table of routes.
 macro_rules! example {
+    (answering $routes:literal: $first:literal $(, $more:literal)*) => {
+        concat!(
+            "```\n# fn main() -> Result<(), Box<dyn std::error::Error>> {\n# use dimorph::blocking::Client;\n# let mock = dimorph::transport::Mock::routes()",
+            $routes,
+            ";\n# let client = Client::builder().transport(mock.clone()).build()?;\n",
+            $first, $($more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
+    (no_run $first:literal $(, $more:literal)*) => {
+        concat!(
+            "```no_run\n# fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::blocking::Client;\n",
+            $first, $($more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
     ($first:literal $(, $more:literal)*) => {
         concat!(
-            "```no_run\n# fn main() -> dimorph::Result<()> {\nuse dimorph::blocking::Client;\n\n",
+            "```\n# fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::blocking::Client;\n",
             $first, $($more,)*
             "\n# Ok(())\n# }\n```"
         )

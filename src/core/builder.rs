@@ -221,7 +221,7 @@ assert_eq!(client.get("https://example.org/").build()?.headers()["user-agent"], 
 
     /// Adds query parameters to every request: pairs, a map or a struct, whatever [`Serialize`] makes pairs of.
     ///
-    /// They come behind the URL's own; a key that a request gives itself replaces the values given here. A list repeats its key, `None` is sent
+    /// They come behind the URL's own; a key that a request gives itself replaces the values given here, where they stood. A list repeats its key, `None` is sent
     /// as `a=`, `true` as `true`.
     ///
     /// # Example

@@ -370,7 +370,7 @@ assert_eq!(error.kind(), ErrorKind::TooManyRedirects);"#
 
     /// Asks a function about each redirect that would be followed.
     ///
-    /// It can follow the redirect, stop at it, or end the call with an error. What `max_redirects` forbids it is not asked about. Default: all
+    /// It can follow the redirect, stop at it, or end the call with an error. `max_redirects` holds all the same. Default: all
     /// are followed.
     ///
     /// # Example

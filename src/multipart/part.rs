@@ -17,6 +17,18 @@ use crate::error::{Error, Result};
 ///
 /// With a file name, its `content-type` is the one given to [`mime`](Part::mime), else guessed by the name's extension,
 /// else `application/octet-stream`. Without one, it has no `content-type` unless one is given.
+///
+/// ```
+/// use dimorph::multipart::{Form, Part};
+///
+/// # let log = std::io::Cursor::new("a line\n");
+/// let form = Form::new()
+///     .part("note", Part::text("an aside").mime("text/markdown")?)
+///     .part("table", Part::bytes("a,b\n1,2\n").file_name("report.csv"))
+///     .part("log", Part::reader(log).file_name("today.log").mime("text/plain")?);
+/// assert_eq!(form.content_length(), None);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub struct Part {
     pub(super) content: Content,
     pub(super) file_name: Option<String>,
@@ -115,6 +127,16 @@ impl Part {
     ///
     /// # Errors
     /// `Builder` for what is no media type.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::multipart::Part;
+    ///
+    /// let part = Part::text("# Title").mime("text/markdown; charset=utf-8")?;
+    /// assert!(Part::text("x").mime("no media type").is_err());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn mime(mut self, media_type: impl AsRef<str>) -> Result<Self> {
         let media_type = media_type.as_ref();
         let value = Some(media_type)
@@ -148,6 +170,16 @@ impl Part {
     /// # Errors
     /// `Builder` for a name that is no token, a value with a forbidden character, and for `content-disposition` and
     /// `content-type`, which have methods of their own.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::multipart::Part;
+    ///
+    /// let part = Part::bytes("data").header("Content-ID", "<1>")?;
+    /// assert!(Part::bytes("data").header("content-type", "text/plain").is_err());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn header<V>(mut self, name: impl Into<String>, value: V) -> Result<Self>
     where
         V: TryInto<HeaderValue>,

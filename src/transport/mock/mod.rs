@@ -173,6 +173,15 @@ impl Mock {
     }
 
     /// Answers what no route takes.
+    ///
+    /// ```
+    /// use dimorph::transport::Mock;
+    ///
+    /// let mock = Mock::routes().get("/", "hello").fallback((404, "nothing here"));
+    /// let client = dimorph::Client::builder().transport(mock).build()?;
+    /// assert_eq!(client.get("http://example.org/missing").send()?.status(), 404);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[must_use]
     pub fn fallback<M>(self, reply: impl IntoReply<M>) -> Self {
         *lock(&self.inner.fallback) = Some(Arc::new(reply.into_reply()));
@@ -254,6 +263,19 @@ impl Mock {
     ///
     /// # Errors
     /// A text with a line for each thing that is not so.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::transport::{Mock, Route};
+    ///
+    /// let mock = Mock::routes().route(Route::get("/health").expect(1..=2));
+    /// assert!(mock.verify().is_err());
+    /// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
+    /// client.get("http://example.org/health").send()?;
+    /// mock.verify().unwrap();
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn verify(&self) -> Result<(), String> {
         self.check(false)
     }

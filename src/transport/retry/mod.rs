@@ -89,7 +89,22 @@ pub struct Retry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempts(pub u32);
 
-/// An attempt that failed, and is followed by another one.
+/// An attempt that failed, and is followed by another one; given to [`Retry::on_retry`].
+///
+/// ```
+/// use dimorph::transport::{Retry, Retrying};
+///
+/// fn log(attempt: &Retrying<'_>) {
+///     let url = attempt.request().url();
+///     match (attempt.status(), attempt.error()) {
+///         (Some(status), _) => eprintln!("{url} answered {status}, again in {:?}", attempt.delay()),
+///         (None, Some(error)) => eprintln!("{error}, again in {:?}", attempt.delay()),
+///         (None, None) => {}
+///     }
+/// }
+///
+/// let retry = Retry::new(3).on_retry(log);
+/// ```
 pub struct Retrying<'a> {
     request: &'a Request,
     answer: &'a Result<Response>,
@@ -174,6 +189,12 @@ impl Retry {
     /// Decides what is retried in place of the rules above: they are not asked, idempotency included.
     ///
     /// The limits stay: the number of retries, bodies that can be sent once, the budget and the timeouts.
+    ///
+    /// ```
+    /// use dimorph::transport::Retry;
+    ///
+    /// let retry = Retry::new(3).when(|_, answer| answer.is_err());
+    /// ```
     #[must_use]
     pub fn when(
         mut self,

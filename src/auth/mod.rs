@@ -10,6 +10,31 @@
 //! ```
 //!
 //! The block is polled by hand, with a waker that does nothing: it can wait for nothing but the exchange.
+//!
+//! | scheme | |
+//! |---|---|
+//! | Basic (RFC 7617) | a pair of user name and password, [`BasicAuth`] |
+//! | a token (RFC 6750) | [`BearerAuth`], what `bearer_auth` makes |
+//! | Digest (RFC 7616) | [`DigestAuth`] |
+//! | the netrc file | by default, under `trust_env`; `NetrcAuth` names a file |
+//! | one request, changed | a function, by [`auth_fn`] |
+//! | several requests | an [`Auth`] of your own |
+//!
+//! Which credentials a request goes with: its own, else an `authorization` header set on it, else the client's, else those of its URL, else
+//! the netrc file's. They never travel to another origin.
+//!
+//! ```
+//! use dimorph::{DigestAuth, transport::Mock};
+//!
+//! let client = dimorph::Client::builder()
+//!     .transport(Mock::routes().get("*", "hello"))
+//!     .auth(("user", "password"))
+//!     .build()?;
+//! client.get("https://example.org/").send()?;
+//! client.get("https://example.org/").auth(DigestAuth::new("user", "password")).send()?;
+//! client.get("https://example.org/").no_auth().send()?;
+//! # Ok::<(), dimorph::Error>(())
+//! ```
 
 #[cfg_attr(not(feature = "netrc"), path = "no_ambient.rs")]
 pub(crate) mod ambient;

@@ -130,6 +130,7 @@
     clippy::duplicate_mod,
     reason = "one source, two instances: that is the design"
 )]
+// On docs.rs each item says which feature it needs: what this switches on reads the `cfg`s.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     test,

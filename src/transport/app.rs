@@ -85,7 +85,10 @@ pub struct App<S> {
 /// # Ok::<(), dimorph::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RemoteAddr(pub SocketAddr);
+pub struct RemoteAddr(
+    /// The address.
+    pub SocketAddr,
+);
 
 /// The path that an application is mounted at (WSGI's `SCRIPT_NAME`, ASGI's `root_path`); in the extensions of each of its requests
 /// where [`App::mount_path`] was called.

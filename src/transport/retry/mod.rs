@@ -87,7 +87,10 @@ pub struct Retry {
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempts(pub u32);
+pub struct Attempts(
+    /// How often: 1 where the first attempt was answered.
+    pub u32,
+);
 
 /// An attempt that failed, and is followed by another one; given to [`Retry::on_retry`].
 ///

@@ -376,6 +376,15 @@ impl Body {
     ///
     /// # Errors
     /// `BodyNotReplayable` for readers and streams.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::Body;
+    ///
+    /// assert!(Body::from("hello").try_clone().is_ok());
+    /// assert!(Body::from_reader(std::io::empty()).try_clone().is_err());
+    /// ```
     pub fn try_clone(&self) -> Result<Body> {
         let kind = match &self.kind {
             Kind::Empty => Kind::Empty,

@@ -287,6 +287,13 @@ impl PoolLimits {
     ///
     /// Requests share a connection by its streams, as many as the server allows at once (`SETTINGS_MAX_CONCURRENT_STREAMS`). Further
     /// ones open another connection if this limit lets them, else they wait for a stream. `hard_limit` counts connections, not streams.
+    ///
+    /// ```
+    /// use dimorph::PoolLimits;
+    ///
+    /// let limits = PoolLimits::new().http2_connections(4);
+    /// assert_eq!(limits.http2(), 4);
+    /// ```
     #[must_use]
     pub fn http2_connections(mut self, limit: usize) -> Self {
         self.http2_connections = limit.max(1);

@@ -48,9 +48,9 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + 
 /// # let _ = Loopback;
 /// ```
 pub trait Resolve: Send + Sync + 'static {
-    /// Looks up the addresses of a host, a name and never an IP address; none at all fail as an error does.
+    /// Looks up the addresses of a host: a name, never an IP address. An empty list is an error.
     ///
-    /// It may take as long as the connect timeout lets it.
+    /// It may take as long as the connect timeout lets it; each new connection asks anew.
     fn resolve(&self, host: &str) -> Resolving;
 }
 

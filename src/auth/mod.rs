@@ -197,6 +197,31 @@ impl<'a> AuthFlow<'a> {
     /// Makes a flow from a function that gets the [`Exchange`] and returns an `async` block.
     ///
     /// The block may await nothing but [`Exchange::send`]: no runtime runs it. An error that it returns ends the call.
+    ///
+    /// ```
+    /// use dimorph::{Auth, AuthFlow, Request};
+    ///
+    /// /// Answers a 401 by a second request with the token.
+    /// struct OnDemand;
+    ///
+    /// impl Auth for OnDemand {
+    ///     fn auth_flow<'a>(&'a self, mut request: Request) -> AuthFlow<'a> {
+    ///         AuthFlow::new(move |exchange| async move {
+    ///             let response = exchange.send(request.try_clone()?).await?;
+    ///             if response.status() == 401 {
+    ///                 request.headers_mut().insert("x-token", "t".parse().unwrap());
+    ///                 exchange.send(request).await?;
+    ///             }
+    ///             Ok(())
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// # let mock = dimorph::transport::Mock::routes().route(dimorph::transport::Route::get("*").replies([401, 200]));
+    /// # let client = dimorph::Client::builder().transport(mock).build()?;
+    /// assert_eq!(client.get("https://example.org/").auth(OnDemand).send()?.status(), 200);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new<F, B>(flow: F) -> Self
     where
         F: FnOnce(Exchange) -> B,

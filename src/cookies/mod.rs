@@ -250,6 +250,17 @@ impl Cookies {
     }
 
     /// Returns the cookies of this moment, oldest first.
+    ///
+    /// ```
+    /// use dimorph::Cookies;
+    ///
+    /// let jar = Cookies::new();
+    /// jar.set("a", "1", "example.org")?;
+    /// jar.set("b", "2", "example.org")?;
+    /// let names: Vec<String> = jar.iter().map(|cookie| cookie.name().to_owned()).collect();
+    /// assert_eq!(names, ["a", "b"]);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = Cookie> + use<> {
         self.snapshot().into_iter()
     }

@@ -414,6 +414,14 @@ assert_eq!(response.status(), 200);"#
     ///
     /// # Errors
     /// As [`send`](Client::send).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let request = client.get("https://example.org/").build()?;
+assert_eq!(client.execute(request)"#,
+        r#"?.status(), 200);"#
+    )]
     pub async fn execute(&self, request: Request) -> Result<Response> {
         self.start(request).await
     }

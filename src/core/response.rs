@@ -203,7 +203,15 @@ assert_eq!(response.headers()["Content-Type"], "text/html");"#
         &self.inner.headers
     }
 
-    /// Returns the headers, to change.
+    /// Returns the headers, to change: in a hook, or before the response is handed on.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("server", "x")], ""))"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+response.headers_mut().remove("server");"#
+    )]
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.inner.headers
     }
@@ -267,7 +275,16 @@ assert!(response.extensions().get::<dimorph::TlsInfo>().is_none());"#
         self.inner.extensions.get()
     }
 
-    /// Returns the extensions, to change.
+    /// Returns the extensions, to change: a hook can leave values there for the caller.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+response.extensions_mut().insert("from the cache");
+assert_eq!(response.extensions().get(), Some(&"from the cache"));"#
+    )]
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         self.inner.extensions.get_mut()
     }
@@ -363,6 +380,14 @@ assert_eq!(response.content_length(), Some(5));"#
     }
 
     /// Tells whether a content coding is taken off the body, so that `content-encoding` and `content-length` are not its own.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("content-encoding", "gzip")], b"\x1f\x8b".to_vec()))"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert!(response.is_decoded());"#
+    )]
     pub fn is_decoded(&self) -> bool {
         self.inner.body.is_decoded()
     }
@@ -429,11 +454,19 @@ assert_eq!(response.encoding(), "iso-8859-1");"#
     }
 
     /// Tells whether the status is 2xx.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", 304)"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert!(!response.is_success() && response.is_redirect() && !response.is_error());"#
+    )]
     pub fn is_success(&self) -> bool {
         self.inner.status.is_success()
     }
 
-    /// Tells whether the status is 3xx.
+    /// Tells whether the status is 3xx, one that is followed or not.
     pub fn is_redirect(&self) -> bool {
         self.inner.status.is_redirection()
     }

@@ -117,6 +117,17 @@ impl MountPath {
 
 impl<S> App<S> {
     /// Makes a transport of a service.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use dimorph::Client;
+    /// use dimorph::transport::App;
+    ///
+    /// let app = App::new(Router::new().route("/", get(async || "hello")));
+    /// let client = Client::builder().transport(app.mount_path("/sub")).build()?;
+    /// assert_eq!(client.get("http://testserver/sub/").send()?.text()?, "hello");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new(service: S) -> Self {
         let mut extensions = Extensions::new();
         extensions.insert(RemoteAddr(([127, 0, 0, 1], 0).into()));
@@ -166,6 +177,21 @@ impl<S> App<S> {
     }
 
     /// Gives each request a copy of a value among its extensions, such as axum's `ConnectInfo`.
+    ///
+    /// ```
+    /// use dimorph::transport::App;
+    /// use dimorph::{Body, Client};
+    ///
+    /// #[derive(Clone)]
+    /// struct Build(&'static str);
+    ///
+    /// let app = App::from_fn(|request: http::Request<Body>| {
+    ///     http::Response::new(request.extensions().get::<Build>().unwrap().0)
+    /// });
+    /// let client = Client::builder().transport(app.extension(Build("today"))).build()?;
+    /// assert_eq!(client.get("http://testserver/").send()?.text()?, "today");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[must_use]
     pub fn extension<V: Clone + Send + Sync + 'static>(mut self, value: V) -> Self {
         self.extensions.insert(value);

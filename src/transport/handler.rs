@@ -300,6 +300,23 @@ impl Next {
     ///
     /// # Errors
     /// What failed on the way; `LocalProtocolError` where no transport stands beneath, or two things are waited for at once.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::Request;
+    /// use dimorph::transport::{Handler, Mock, Next};
+    ///
+    /// let layer = |mut request: Request, next: Next| async move {
+    ///     request.headers_mut().insert("x-request-id", "42".parse().unwrap());
+    ///     next.send(request).await
+    /// };
+    /// let mock = Mock::routes().get("*", "hello");
+    /// let client = dimorph::Client::builder().transport(layer.over(mock.clone())).build()?;
+    /// client.get("http://example.org/").send()?;
+    /// assert_eq!(mock.last_call().unwrap().headers()["x-request-id"], "42");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send + use<> {
         self.ask(Step::Send(request), |reply| match reply {
             Reply::Sent(sent) => Some(sent),
@@ -311,6 +328,25 @@ impl Next {
     ///
     /// # Errors
     /// What failed on the way; `StreamConsumed` for a body of one's own that was read before.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::{Error, Request};
+    /// use dimorph::transport::{Handler, Mock, Next};
+    ///
+    /// let layer = |request: Request, next: Next| async move {
+    ///     let mut response = next.send(request).await?;
+    ///     match next.read(&mut response).await?.is_empty() {
+    ///         true => Err(Error::other("there is no body")),
+    ///         false => Ok(response),
+    ///     }
+    /// };
+    /// let mock = Mock::routes().get("*", "hello");
+    /// let client = dimorph::Client::builder().transport(layer.over(mock)).build()?;
+    /// assert_eq!(client.get("http://example.org/").send()?.text()?, "hello");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn read<'r>(
         &self,
         response: &'r mut Response,
@@ -361,6 +397,21 @@ impl Next {
     }
 
     /// Returns the time now, for measuring.
+    ///
+    /// ```
+    /// use dimorph::Request;
+    /// use dimorph::transport::{Handler, Mock, Next};
+    ///
+    /// let layer = |request: Request, next: Next| async move {
+    ///     let started = next.now();
+    ///     let response = next.send(request).await?;
+    ///     println!("took {:?}", next.now() - started);
+    ///     Ok(response)
+    /// };
+    /// # let client = dimorph::Client::builder().transport(layer.over(Mock::routes().get("*", "hello"))).build()?;
+    /// # client.get("http://example.org/").send()?;
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn now(&self) -> Instant {
         (self.clocks.now)()
     }

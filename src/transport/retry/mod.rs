@@ -117,6 +117,18 @@ pub struct Retrying<'a> {
 
 impl Retry {
     /// Makes a layer that sends a request at most this many times more.
+    ///
+    /// ```
+    /// use dimorph::transport::{Attempts, Handler, Mock, Retry, Route};
+    ///
+    /// let mock = Mock::routes().route(Route::get("*").replies([503, 200]));
+    /// let retry = Retry::new(2).jitter(|_| std::time::Duration::ZERO);
+    /// let client = dimorph::Client::builder().transport(retry.over(mock)).build()?;
+    /// let response = client.get("http://example.org/").send()?;
+    /// assert_eq!(response.status(), 200);
+    /// assert_eq!(response.extensions().get::<Attempts>().unwrap().0, 2);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new(max_retries: u32) -> Self {
         Retry {
             max_retries,

@@ -33,8 +33,8 @@ pub(crate) use maybe_async::must_be_async as dual;
 
 /// An example for both documentations: `.await` stands between the pieces here.
 ///
-/// It runs, unless it is `no_run`. What is `answering` has a `client` with a mock behind it, in hidden lines; the literal is the mock's table of routes.
-/// A `call` is one of the top-level functions.
+/// One that is `running` runs as a test; one that is `answering` too, with a `client` in hidden lines and a mock behind it, whose routes the first
+/// literal has; the others are compiled. A `call` is one of the top-level functions.
 macro_rules! example {
     (call $name:ident) => {
         concat!(
@@ -52,14 +52,14 @@ macro_rules! example {
             "\n# Ok(())\n# }\n```"
         )
     };
-    (no_run $first:literal $(, $more:literal)*) => {
+    ($first:literal $(, $more:literal)*) => {
         concat!(
             "```no_run\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::asynchronous::Client;\n",
             $first, $(".await", $more,)*
             "\n# Ok(())\n# }\n```"
         )
     };
-    ($first:literal $(, $more:literal)*) => {
+    (running $first:literal $(, $more:literal)*) => {
         concat!(
             "```\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::asynchronous::Client;\n",
             $first, $(".await", $more,)*

@@ -28,8 +28,8 @@ pub(crate) use maybe_async::must_be_sync as dual;
 
 /// An example for both documentations: `.await` stands between the pieces in the other one.
 ///
-/// It runs, unless it is `no_run`. What is `answering` has a `client` with a mock behind it, in hidden lines; the literal is the mock's table of routes.
-/// A `call` is one of the top-level functions.
+/// One that is `running` runs as a test; one that is `answering` too, with a `client` in hidden lines and a mock behind it, whose routes the first
+/// literal has; the others are compiled. A `call` is one of the top-level functions.
 macro_rules! example {
     (call $name:ident) => {
         concat!(
@@ -47,14 +47,14 @@ macro_rules! example {
             "\n# Ok(())\n# }\n```"
         )
     };
-    (no_run $first:literal $(, $more:literal)*) => {
+    ($first:literal $(, $more:literal)*) => {
         concat!(
             "```no_run\n# fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::blocking::Client;\n",
             $first, $($more,)*
             "\n# Ok(())\n# }\n```"
         )
     };
-    ($first:literal $(, $more:literal)*) => {
+    (running $first:literal $(, $more:literal)*) => {
         concat!(
             "```\n# fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::blocking::Client;\n",
             $first, $($more,)*

@@ -22,7 +22,7 @@ macro_rules! calls {
         /// Several requests are better made by one [`Client`], which keeps connections and cookies between them.
         ///
         #[doc = example!(
-            no_run "use dimorph::Method;\n\nlet response = Client::new().request(Method::TRACE, \"https://example.com\").send()",
+            "use dimorph::Method;\n\nlet response = Client::new().request(Method::TRACE, \"https://example.com\").send()",
             "?;"
         )]
         pub fn request(method: http::Method, url: impl AsRef<str>) -> RequestBuilder {

@@ -42,7 +42,7 @@ use crate::tls::{
 /// # Example
 ///
 #[doc = example!(
-    r#"use dimorph::{PoolLimits, Timeout};
+    running r#"use dimorph::{PoolLimits, Timeout};
 use std::time::Duration;
 
 let client = Client::builder()
@@ -91,7 +91,7 @@ impl ClientBuilder {
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().base_url("https://api.example/v1?key=k").build()?;
 let request = client.get("/users").build()?;
 assert_eq!(request.url().as_str(), "https://api.example/v1/users?key=k");
@@ -121,7 +121,7 @@ assert_eq!(request.url().as_str(), "https://other.example/");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().header("x-tenant", "a").header("accept", "text/plain").build()?;
 let request = client.get("https://example.org/").header("x-tenant", "b").build()?;
 assert_eq!(request.headers()["x-tenant"], "b");
@@ -149,7 +149,7 @@ assert_eq!(request.headers()["accept"], "text/plain");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().headers([("x-tenant", "a"), ("x-zone", "eu")]).build()?;
 assert_eq!(client.get("https://example.org/").build()?.headers()["x-zone"], "eu");"#
     )]
@@ -175,7 +175,7 @@ assert_eq!(client.get("https://example.org/").build()?.headers()["x-zone"], "eu"
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().without_header("user-agent").build()?;
 assert!(!client.get("https://example.org/").build()?.headers().contains_key("user-agent"));"#
     )]
@@ -199,7 +199,7 @@ assert!(!client.get("https://example.org/").build()?.headers().contains_key("use
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().user_agent("my-app/1.0").build()?;
 assert_eq!(client.get("https://example.org/").build()?.headers()["user-agent"], "my-app/1.0");"#
     )]
@@ -226,7 +226,7 @@ assert_eq!(client.get("https://example.org/").build()?.headers()["user-agent"], 
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().params([("key", "k"), ("lang", "en")]).build()?;
 let request = client.get("https://example.org/").params([("lang", "de")]).build()?;
 assert_eq!(request.url().as_str(), "https://example.org/?key=k&lang=de");"#
@@ -245,7 +245,7 @@ assert_eq!(request.url().as_str(), "https://example.org/?key=k&lang=de");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().query([("key", "k")]).build()?;
 assert_eq!(client.get("https://example.org/").build()?.url().query(), Some("key=k"));"#
     )]
@@ -260,7 +260,7 @@ assert_eq!(client.get("https://example.org/").build()?.url().query(), Some("key=
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().cookie("session", "abc").build()?;
 assert_eq!(client.get("https://example.org/").build()?.headers()["cookie"], "session=abc");"#
     )]
@@ -278,7 +278,7 @@ assert_eq!(client.get("https://example.org/").build()?.headers()["cookie"], "ses
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().cookies([("session", "abc"), ("theme", "dark")]).build()?;
 assert_eq!(client.get("https://example.org/").build()?.headers()["cookie"], "session=abc; theme=dark");"#
     )]
@@ -301,7 +301,7 @@ assert_eq!(client.get("https://example.org/").build()?.headers()["cookie"], "ses
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::Timeout;
+        running r#"use dimorph::Timeout;
 use std::time::Duration;
 
 let client = Client::builder().timeout(Duration::from_secs(10)).build()?;
@@ -321,7 +321,7 @@ let client = Client::builder().timeout(timeout).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::PoolLimits;
+        running r#"use dimorph::PoolLimits;
 
 let client = Client::builder().pool_limits(PoolLimits::new().soft_limit(5).hard_limit(10)).build()?;"#
     )]
@@ -335,7 +335,7 @@ let client = Client::builder().pool_limits(PoolLimits::new().soft_limit(5).hard_
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::transport::Mock;
+        running r#"use dimorph::transport::Mock;
 
 let mock = Mock::routes().get("*", (302, [("location", "/new")], ""));
 let client = Client::builder().transport(mock).follow_redirects(false).build()?;
@@ -354,7 +354,7 @@ assert_eq!(response.next_request().unwrap().url().path(), "/new");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::{ErrorKind, transport::Mock};
+        running r#"use dimorph::{ErrorKind, transport::Mock};
 
 let mock = Mock::routes().get("*", (302, [("location", "/again")], ""));
 let client = Client::builder().transport(mock).max_redirects(3).build()?;
@@ -375,7 +375,7 @@ assert_eq!(error.kind(), ErrorKind::TooManyRedirects);"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::transport::Mock;
+        running r#"use dimorph::transport::Mock;
 
 let mock = Mock::routes()
     .get("https://example.org/", (302, [("location", "https://elsewhere.example/")], ""));
@@ -405,7 +405,7 @@ assert_eq!(response.status(), 302);"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::transport::Mock;
+        running r#"use dimorph::transport::Mock;
 
 let mock = Mock::routes()
     .get("https://example.org/", (302, [("location", "https://elsewhere.example/")], ""))
@@ -440,7 +440,7 @@ assert!(!response.request().headers().contains_key("x-api-key"));"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::transport::Mock;
+        running r#"use dimorph::transport::Mock;
 
 let mock = Mock::routes().get("*", b"caf\xe9".to_vec());
 let client = Client::builder().transport(mock).default_encoding("windows-1252").build()?;
@@ -466,7 +466,7 @@ assert_eq!(client.get("https://example.org/").send()"#,
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 // As if the environment were empty: no proxy, no netrc, the roots that are compiled in.
 let client = Client::builder().trust_env(false).build()?;"#
     )]
@@ -483,7 +483,7 @@ let client = Client::builder().trust_env(false).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use std::net::SocketAddr;
+        running r#"use std::net::SocketAddr;
 
 let staging: SocketAddr = "192.0.2.7:8443".parse()?;
 let client = Client::builder()
@@ -509,7 +509,7 @@ let client = Client::builder()
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::{Resolve, Resolving};
+        running r#"use dimorph::{Resolve, Resolving};
 
 /// Every host is this machine.
 struct Loopback;
@@ -534,7 +534,7 @@ let client = Client::builder().resolver(Loopback).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder()
     .unix_socket("/var/run/docker.sock")
     .base_url("http://docker")
@@ -553,7 +553,7 @@ assert_eq!(request.url().as_str(), "http://docker/containers/json");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use std::net::Ipv4Addr;
+        running r#"use std::net::Ipv4Addr;
 
 // Over IPv4 alone, HTTPX's way of saying so.
 let client = Client::builder().local_address(Ipv4Addr::UNSPECIFIED).build()?;"#
@@ -574,7 +574,7 @@ let client = Client::builder().local_address(Ipv4Addr::UNSPECIFIED).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use std::time::Duration;
+        running r#"use std::time::Duration;
 
 // A first probe after a minute of silence, more every ten seconds; the third without an answer ends the connection.
 let client = Client::builder()
@@ -621,7 +621,7 @@ let client = Client::builder()
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().retries(2).build()?;"#
     )]
     pub fn retries(mut self, retries: u32) -> Self {
@@ -644,7 +644,7 @@ let client = Client::builder().retries(2).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().content_codings(["gzip"]).build()?;
 assert_eq!(client.get("https://example.org/").build()?.headers()["accept-encoding"], "gzip");
 
@@ -685,7 +685,7 @@ let client = Client::builder().content_codings(none).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 // HTTP/2 or nothing.
 let client = Client::builder().http1(false).build()?;
 assert!(Client::builder().http1(false).http2(false).build().is_err());"#
@@ -703,7 +703,7 @@ assert!(Client::builder().http1(false).http2(false).build().is_err());"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().http2(false).build()?;"#
     )]
     pub fn http2(mut self, on: bool) -> Self {
@@ -728,7 +728,7 @@ let client = Client::builder().http2(false).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder()
     .max_head_bytes(16 * 1024)
     .max_fields(64)
@@ -771,7 +771,7 @@ let client = Client::builder()
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().max_decoded_size(100 * 1024 * 1024).build()?;"#
     )]
     pub fn max_decoded_size(mut self, most: impl Into<Option<u64>>) -> Self {
@@ -787,7 +787,7 @@ let client = Client::builder().max_decoded_size(100 * 1024 * 1024).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::Request;
+        running r#"use dimorph::Request;
 use dimorph::transport::Mock;
 
 let mock = Mock::new(|request: &Request| (200, format!("you asked for {}", request.url().path())));
@@ -807,7 +807,7 @@ assert_eq!(client.get("https://example.org/x").send()"#,
     /// # Example
     ///
     #[doc = example!(
-        r#"use axum::{Router, routing::get};
+        running r#"use axum::{Router, routing::get};
 
 let app = Router::new().route("/", get(async || "hello"));
 let client = Client::builder().app(app).base_url("http://testserver").build()?;
@@ -832,7 +832,7 @@ assert_eq!(client.get("/").send()"#,
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::transport::Mock;
+        running r#"use dimorph::transport::Mock;
 
 let client = Client::builder()
     .mount("all://*.internal.test", Mock::routes().get("*", "from the mock"))
@@ -856,7 +856,7 @@ assert_eq!(response.text()"#,
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder()
     .proxy("http://127.0.0.1:3128")
     .mount_direct("all://intranet.example")
@@ -875,7 +875,7 @@ let client = Client::builder()
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().proxy("http://user:password@127.0.0.1:3128").build()?;
 let client = Client::builder().proxy("socks5h://127.0.0.1:1080").build()?;
 assert!(Client::builder().proxy("127.0.0.1").build().is_err());"#
@@ -890,7 +890,7 @@ assert!(Client::builder().proxy("127.0.0.1").build().is_err());"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder()
     .proxies([
         ("http", "http://127.0.0.1:3128"),
@@ -926,7 +926,7 @@ let client = Client::builder()
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().no_proxy().build()?;"#
     )]
     pub fn no_proxy(mut self) -> Self {
@@ -950,7 +950,7 @@ let client = Client::builder().no_proxy().build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::DigestAuth;
+        running r#"use dimorph::DigestAuth;
 
 let client = Client::builder().auth(("user", "password")).build()?;
 let client = Client::builder().auth(DigestAuth::new("user", "password")).build()?;"#
@@ -965,7 +965,7 @@ let client = Client::builder().auth(DigestAuth::new("user", "password")).build()
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().basic_auth("user", Some("password")).build()?;
 let client = Client::builder().basic_auth("token", None::<&str>).build()?;"#
     )]
@@ -979,7 +979,7 @@ let client = Client::builder().basic_auth("token", None::<&str>).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().bearer_auth("token").build()?;"#
     )]
     pub fn bearer_auth(self, token: impl fmt::Display) -> Self {
@@ -991,7 +991,7 @@ let client = Client::builder().bearer_auth("token").build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::transport::Mock;
+        running r#"use dimorph::transport::Mock;
 
 let mock = Mock::routes().get("*", (200, [("set-cookie", "session=abc")], ""));
 let client = Client::builder().transport(mock).cookie_store(false).build()?;
@@ -1009,7 +1009,7 @@ assert!(client.cookies().is_empty());"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::Cookies;
+        running r#"use dimorph::Cookies;
 
 let jar = Cookies::new();
 jar.set("session", "abc", "example.org")?;
@@ -1032,7 +1032,7 @@ assert!(two.cookies().is_empty());"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::{Request, transport::Mock};
+        running r#"use dimorph::{Request, transport::Mock};
 
 let client = Client::builder()
     .transport(Mock::routes().get("*", "hello"))
@@ -1060,7 +1060,7 @@ assert_eq!(response.request().headers()["x-request-id"], "42");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::{Error, ErrorKind, transport::Mock};
+        running r#"use dimorph::{Error, ErrorKind, transport::Mock};
 
 let client = Client::builder()
     .transport(Mock::routes().get("*", (200, [("x-maintenance", "1")], "")))
@@ -1089,7 +1089,7 @@ assert_eq!(error.kind(), ErrorKind::App);"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::{EventKind, transport::Mock};
+        running r#"use dimorph::{EventKind, transport::Mock};
 
 let client = Client::builder()
     .transport(Mock::routes().get("*", "hello"))
@@ -1119,7 +1119,7 @@ client.get("https://example.org/").send()"#,
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::ErrorKind;
+        running r#"use dimorph::ErrorKind;
 
 let client = Client::builder().build()?;
 let error = Client::builder().base_url("no-scheme").build().unwrap_err();
@@ -1182,7 +1182,7 @@ impl ClientBuilder {
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().http2_prior_knowledge().build()?;"#
     )]
     pub fn http2_prior_knowledge(mut self) -> Self {
@@ -1198,7 +1198,7 @@ let client = Client::builder().http2_prior_knowledge().build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder()
     .http2_initial_stream_window_size(256 * 1024)
     .http2_initial_connection_window_size(4 * 1024 * 1024)
@@ -1246,7 +1246,7 @@ let client = Client::builder()
     /// # Example
     ///
     #[doc = example!(
-        r#"use std::time::Duration;
+        running r#"use std::time::Duration;
 
 let client = Client::builder()
     .http2_keep_alive_interval(Duration::from_secs(30))
@@ -1285,7 +1285,7 @@ impl ClientBuilder {
     /// # Example
     ///
     #[doc = example!(
-        no_run r#"
+        r#"
 let client = Client::builder().verify("authorities.pem").build()?;
 // Anyone on the way can read and change what is sent.
 let client = Client::builder().verify(false).build()?;"#
@@ -1300,7 +1300,7 @@ let client = Client::builder().verify(false).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        no_run r#"
+        r#"
 let client = Client::builder().cert("client.pem").build()?;
 let client = Client::builder().cert(("cert.pem", "key.pem")).build()?;"#
     )]
@@ -1314,7 +1314,7 @@ let client = Client::builder().cert(("cert.pem", "key.pem")).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        no_run r#"use dimorph::Certificate;
+        r#"use dimorph::Certificate;
 
 let authority = Certificate::from_pem(std::fs::read("authority.pem")?);
 let client = Client::builder().add_root_certificate(authority).build()?;"#
@@ -1329,7 +1329,7 @@ let client = Client::builder().add_root_certificate(authority).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        no_run r#"use dimorph::CertificateRevocationList;
+        r#"use dimorph::CertificateRevocationList;
 
 let revoked = CertificateRevocationList::from_pem(std::fs::read("revoked.pem")?);
 let client = Client::builder().crls([revoked]).build()?;"#
@@ -1344,7 +1344,7 @@ let client = Client::builder().crls([revoked]).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::TlsVersion;
+        running r#"use dimorph::TlsVersion;
 
 let client = Client::builder().min_tls_version(TlsVersion::TLS_1_3).build()?;"#
     )]
@@ -1364,7 +1364,7 @@ let client = Client::builder().min_tls_version(TlsVersion::TLS_1_3).build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        no_run r#"use dimorph::TlsInfo;
+        r#"use dimorph::TlsInfo;
 
 let client = Client::builder().tls_info(true).build()?;
 let response = client.get("https://example.org/").send()"#,
@@ -1389,7 +1389,7 @@ println!("{:?}", info.version());"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use std::sync::Arc;
+        running r#"use std::sync::Arc;
 
 let provider = Arc::new(rustls::crypto::ring::default_provider());
 let client = Client::builder().crypto_provider(provider).build()?;"#

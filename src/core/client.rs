@@ -42,7 +42,7 @@ use crate::routes::OwnWays;
 /// # Example
 ///
 #[doc = example!(
-    no_run r#"
+    r#"
 let client = Client::new();
 let response = client.get("https://example.com").send()"#,
     r#"?;
@@ -101,7 +101,7 @@ impl Client {
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::new();
 assert_eq!(client.pool_stats().opened, 0);"#
     )]
@@ -117,7 +117,7 @@ assert_eq!(client.pool_stats().opened, 0);"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use std::time::Duration;
+        running r#"use std::time::Duration;
 
 let client = Client::builder()
     .base_url("https://api.example/v1")
@@ -346,7 +346,7 @@ assert!(!response.request().headers().contains_key("accept"));"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().base_url("https://api.example/v1").build()?;
 assert_eq!(client.base_url().unwrap().as_str(), "https://api.example/v1/");"#
     )]
@@ -359,7 +359,7 @@ assert_eq!(client.base_url().unwrap().as_str(), "https://api.example/v1/");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::new();
 client.close_expired();
 assert_eq!(client.pool_stats().idle, 0);"#
@@ -375,7 +375,7 @@ assert_eq!(client.pool_stats().idle, 0);"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::new();
 let stats = client.pool_stats();
 assert_eq!((stats.connections, stats.waiting), (0, 0));"#
@@ -433,7 +433,7 @@ assert_eq!(client.execute(request)"#,
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::ErrorKind;
+        running r#"use dimorph::ErrorKind;
 
 let client = Client::new();
 client.close()"#,

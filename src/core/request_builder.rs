@@ -70,7 +70,7 @@ impl RequestBuilder {
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().header("accept", "text/plain").build()?;
 let request = client
     .get("https://example.org/")
@@ -109,7 +109,7 @@ assert_eq!(request.headers().get_all("x-tag").iter().count(), 2);"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::new();
 let request = client.get("https://example.org/").headers([("x-a", "1"), ("x-b", "2")]).build()?;
 assert_eq!(request.headers()["x-b"], "2");"#
@@ -137,7 +137,7 @@ assert_eq!(request.headers()["x-b"], "2");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::new();
 let request = client.get("https://example.org/").without_header("user-agent").build()?;
 assert!(!request.headers().contains_key("user-agent"));"#
@@ -162,7 +162,7 @@ assert!(!request.headers().contains_key("user-agent"));"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 #[derive(serde::Serialize)]
 struct Search {
     q: String,
@@ -191,7 +191,7 @@ assert_eq!(request.url().query(), Some("page=2&q=a+b&tags=x&tags=y"));"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::new();
 let request = client.get("https://example.org/").query([("q", "rust")]).build()?;
 assert_eq!(request.url().query(), Some("q=rust"));"#
@@ -207,7 +207,7 @@ assert_eq!(request.url().query(), Some("q=rust"));"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().cookie("theme", "dark").build()?;
 let request = client.get("https://example.org/").cookie("session", "abc").build()?;
 assert_eq!(request.headers()["cookie"], "theme=dark; session=abc");"#
@@ -226,7 +226,7 @@ assert_eq!(request.headers()["cookie"], "theme=dark; session=abc");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::new();
 let request = client.get("https://example.org/").cookies([("a", "1"), ("b", "2")]).build()?;
 assert_eq!(request.headers()["cookie"], "a=1; b=2");"#
@@ -274,7 +274,7 @@ assert_eq!(mock.calls()[0].text().as_deref(), Some("remember the milk"));"#
     /// # Example
     ///
     #[doc = example!(
-        r##"
+        running r##"
 let client = Client::new();
 let request = client.post("https://example.org/users").json(serde_json::json!({"name": "Ada"})).build()?;
 assert_eq!(request.headers()["content-type"], "application/json");
@@ -298,7 +298,7 @@ assert_eq!(request.content(), Some(&br#"{"name":"Ada"}"#[..]));"##
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::new();
 let request = client.post("https://example.org/login").form([("user", "ada"), ("word", "a&b")]).build()?;
 assert_eq!(request.content(), Some(&b"user=ada&word=a%26b"[..]));"#
@@ -359,7 +359,7 @@ client.get("https://example.org/").auth(DigestAuth::new("user", "password")).sen
     /// # Example
     ///
     #[doc = example!(
-        r#"
+        running r#"
 let client = Client::builder().auth(("user", "password")).build()?;
 let request = client.get("https://example.org/public").no_auth().build()?;"#
     )]
@@ -404,7 +404,7 @@ assert_eq!(response.request().headers()["authorization"], "Bearer token");"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::multipart::{Form, Part};
+        running r#"use dimorph::multipart::{Form, Part};
 
 let form = Form::new()
     .text("title", "Report")
@@ -569,7 +569,7 @@ assert_eq!(response.status(), 302);"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::Version;
+        running r#"use dimorph::Version;
 
 let client = Client::new();
 let request = client.get("https://example.org/").version(Version::HTTP_2).build()?;
@@ -587,7 +587,7 @@ assert_eq!(request.version(), Version::HTTP_2);"#
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::Extensions;
+        running r#"use dimorph::Extensions;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Tenant(u32);
@@ -638,7 +638,7 @@ let response = client.send(request)"#,
     /// # Example
     ///
     #[doc = example!(
-        r#"use dimorph::Body;
+        running r#"use dimorph::Body;
 
 let client = Client::new();
 assert!(client.post("https://example.org/").body("text").try_clone().is_some());

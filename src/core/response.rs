@@ -926,7 +926,7 @@ assert_eq!(response.bytes()"#,
     /// # Example
     ///
     #[doc = example!(
-        no_run r#"
+        r#"
 let client = Client::new();
 let response = client
     .get("http://127.0.0.1:8080/socket")

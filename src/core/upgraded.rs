@@ -13,7 +13,7 @@ use super::pool::Lease;
 /// # Example
 ///
 #[doc = example!(
-    no_run r#"
+    r#"
 let client = Client::new();
 let request = client
     .get("http://127.0.0.1:8080/socket")

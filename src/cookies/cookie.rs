@@ -13,6 +13,18 @@ use super::Refusal;
 /// A cookie of a [`Cookies`](crate::Cookies) jar, as it was when it was asked for.
 ///
 /// `Debug` prints name, domain and path, not the value.
+///
+/// ```
+/// use dimorph::{Cookies, Url};
+///
+/// let jar = Cookies::new();
+/// jar.add("session=abc; Path=/app; Secure; Max-Age=60", &Url::parse("https://example.org/app")?);
+/// for cookie in jar.iter() {
+///     assert_eq!((cookie.name(), cookie.domain(), cookie.path()), ("session", "example.org", "/app"));
+///     assert!(cookie.secure() && cookie.host_only() && cookie.expires().is_some());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Cookie {
     inner: cookie_store::Cookie<'static>,

@@ -85,7 +85,7 @@ pub(crate) struct Args {
     pub(crate) proxy: Option<String>,
 
     /// How long connecting may take, and the server be silent. 0: no limit.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", allow_negative_numbers = true, value_parser = seconds)]
     pub(crate) timeout: f64,
 
     /// Follows redirects, 20 at most.

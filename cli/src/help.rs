@@ -52,7 +52,7 @@ in the command line: nothing was sent. More: dimorph --man | man -l -
 pub(crate) const MANUAL: &str = "\
 Items: key=value is a field of a JSON object, or of a form with --form; key:=json a field of any JSON type; key==value a parameter of the \
 query; Name:value a header, Name: the wish that none of this name be sent, Name; an empty one; key@path a file of a multipart form, \
-with ;type=… and ;filename=… after it if wanted; @path the body. key=@path, key:=@path, key==@path and Name:@path take the value from a file. \
+with ;type=... and ;filename=... after it if wanted; @path the body. key=@path, key:=@path, key==@path and Name:@path take the value from a file. \
 The first of these signs decides; a backslash before one of = : @ ; [ ] or \\ takes it literally. \
 a[b]=x, a[]=x and a[0]=x are fields of nested JSON.
 

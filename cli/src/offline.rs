@@ -28,7 +28,8 @@ pub(crate) fn catch(args: &Args, setup: &mut Setup) -> Result<Caught> {
         keep_alive,
         caught: Arc::clone(&caught),
     };
-    let client = setup.client(args).transport(net).build()?;
+    // A proxy would be asked for a tunnel before any transport is.
+    let client = setup.client(args).no_proxy().transport(net).build()?;
     let body = setup.request(&client)?.send()?;
     let mut caught = caught.lock().unwrap_or_else(PoisonError::into_inner);
     let Some((request, head)) = caught.take() else {

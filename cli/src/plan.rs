@@ -58,20 +58,22 @@ impl Plan {
     /// Reads the arguments, the files that they name, and standard input where it is the body.
     pub(crate) fn new(args: &Args) -> Result<Plan> {
         let (method, url, words) = address::split(&args.words, args.method.as_deref())?;
-        let mut gathered = Gathered::default();
-        gathered.params = owned(&args.params);
-        gathered.headers = owned(&args.headers);
-        gathered.fields = pairs(&args.data)
-            .map(|(name, value)| (None, name.to_owned(), value.into()))
-            .collect();
-        gathered.files = pairs(&args.files)
-            .map(|(name, path)| Upload {
-                name: name.to_owned(),
-                path: path.to_owned(),
-                media_type: None,
-                file_name: None,
-            })
-            .collect();
+        let mut gathered = Gathered {
+            params: owned(&args.params),
+            headers: owned(&args.headers),
+            fields: pairs(&args.data)
+                .map(|(name, value)| (None, name.to_owned(), value.into()))
+                .collect(),
+            files: pairs(&args.files)
+                .map(|(name, path)| Upload {
+                    name: name.to_owned(),
+                    path: path.to_owned(),
+                    media_type: None,
+                    file_name: None,
+                })
+                .collect(),
+            ..Gathered::default()
+        };
         for word in words {
             gathered.take(word)?;
         }

@@ -114,7 +114,11 @@ impl Notes {
     /// Writes a block of lines.
     pub(crate) fn write(self, text: &str) -> io::Result<()> {
         match self.to_error {
-            true => io::stderr().write_all(text.as_bytes()),
+            true => {
+                // Who closed standard error does not want to know, and may still want the body.
+                let _ = io::stderr().write_all(text.as_bytes());
+                Ok(())
+            }
             false => {
                 let mut out = io::stdout().lock();
                 out.write_all(text.as_bytes())?;

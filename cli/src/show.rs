@@ -30,15 +30,25 @@ pub(crate) fn body(response: &mut Response, out: &mut Output, manner: Manner) ->
     if !out.for_people {
         return raw(response, out);
     }
-    let content_type = content_type(response);
-    if out.is_terminal && is_binary_type(&content_type) {
-        let length = response.content_length();
-        return notice(out, &content_type, length);
+    let kind = Kind {
+        content_type: content_type(response),
+        encoding: response.encoding().into_owned(),
+        length: response.content_length(),
+    };
+    if kind.is_binary() {
+        return binary(response, out, &kind, &[]);
     }
     match manner.stream {
-        true => streamed(response, out, &content_type),
-        false => whole(response, out, &content_type),
+        true => streamed(response, out, &kind),
+        false => whole(response, out, &kind),
     }
+}
+
+/// What the head says of the body.
+struct Kind {
+    content_type: String,
+    encoding: String,
+    length: Option<u64>,
 }
 
 /// The bytes as they come, content codings taken off.
@@ -49,28 +59,47 @@ fn raw(response: &mut Response, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
-fn whole(response: &mut Response, out: &mut Output, content_type: &str) -> Result<()> {
+/// What is no text: a word about it on a terminal, and the bytes elsewhere.
+fn binary(response: &mut Response, out: &mut Output, kind: &Kind, begun: &[u8]) -> Result<()> {
+    if !out.is_terminal {
+        out.write(begun)?;
+        return raw(response, out);
+    }
+    let size = match kind.length {
+        Some(length) => format!("{} bytes", counted(length)),
+        None => "a body".to_owned(),
+    };
+    let what = match &*kind.content_type {
+        "" => "that is no text".to_owned(),
+        kind => format!("of {}", escaped(kind)),
+    };
+    let line = format!("({size} {what}, not shown on a terminal; --download FILE saves it)");
+    out.write(format!("{}\n", out.paint.text(DIM, &line)).as_bytes())?;
+    Ok(())
+}
+
+fn whole(response: &mut Response, out: &mut Output, kind: &Kind) -> Result<()> {
     let mut bytes = Vec::new();
     let ended = loop {
-        match response.chunk() {
-            Ok(Some(piece)) => bytes.extend_from_slice(&piece),
+        let piece = match response.chunk() {
+            Ok(Some(piece)) => piece,
             Ok(None) => break Ok(()),
             // What came is shown all the same.
             Err(error) => break Err(error),
-        }
-        if out.is_terminal && is_binary(&bytes, &response.encoding()) {
-            let length = response.content_length();
-            return notice(out, content_type, length);
+        };
+        bytes.extend_from_slice(&piece);
+        if kind.holds_nul(&piece) {
+            return binary(response, out, kind, &bytes);
         }
         if bytes.len() > LAID_OUT {
             out.write(escaped_body(&String::from_utf8_lossy(&bytes)).as_bytes())?;
-            return streamed(response, out, content_type);
+            return streamed(response, out, kind);
         }
     };
-    let text = decoded(bytes, &response.encoding(), content_type)?;
+    let text = decoded(bytes, kind)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let is_json = (is_json_type(content_type) || content_type.is_empty()) && is_json(text);
-    let mut shown = match is_json {
+    let may_be_json = is_json_type(&kind.content_type) || kind.content_type.is_empty();
+    let mut shown = match may_be_json && is_json(text) {
         true => laid_out(text, people(out, true)),
         false => escaped_body(text).into_owned(),
     };
@@ -82,25 +111,32 @@ fn whole(response: &mut Response, out: &mut Output, content_type: &str) -> Resul
 }
 
 /// The text in its charset; the library knows them all.
-fn decoded(bytes: Vec<u8>, encoding: &str, content_type: &str) -> Result<String> {
-    if encoding.eq_ignore_ascii_case("utf-8") {
+fn decoded(bytes: Vec<u8>, kind: &Kind) -> Result<String> {
+    if kind.encoding.eq_ignore_ascii_case("utf-8") {
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
     let mut response = http::Response::new(bytes);
-    if let Ok(value) = content_type.parse() {
+    if let Ok(value) = kind.content_type.parse() {
         response.headers_mut().insert(CONTENT_TYPE, value);
     }
     Ok(Response::from(response).text()?)
 }
 
-fn streamed(response: &mut Response, out: &mut Output, content_type: &str) -> Result<()> {
-    let length = response.content_length();
-    let encoding = response.encoding().into_owned();
+fn streamed(response: &mut Response, out: &mut Output, kind: &Kind) -> Result<()> {
     let mut ends_line = true;
-    for piece in response.iter_text() {
-        let piece = piece?;
-        if out.is_terminal && is_binary(piece.as_bytes(), &encoding) {
-            return notice(out, content_type, length);
+    let mut pieces = response.iter_text();
+    // A line end may come in two pieces.
+    let mut held = "";
+    while let Some(piece) = pieces.next() {
+        let mut piece = held.to_owned() + &piece?;
+        held = match piece.ends_with('\r') {
+            true => "\r",
+            false => "",
+        };
+        piece.truncate(piece.len() - held.len());
+        if out.is_terminal && kind.holds_nul(piece.as_bytes()) {
+            drop(pieces);
+            return binary(response, out, kind, &[]);
         }
         ends_line = piece.ends_with('\n');
         out.write(escaped_body(&piece).as_bytes())?;
@@ -157,35 +193,22 @@ fn content_type(response: &Response) -> String {
     value.map_or_else(String::new, |value| field_text(value.as_bytes()))
 }
 
-/// Media types that are never text.
-fn is_binary_type(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or("").trim();
-    let kind = kind.to_ascii_lowercase();
-    let media = ["image/", "audio/", "video/", "font/"];
-    let others = ["octet-stream", "zip", "gzip", "pdf", "x-tar", "wasm"];
-    kind != "image/svg+xml" && media.iter().any(|start| kind.starts_with(start))
-        || others
-            .iter()
-            .any(|end| kind == format!("application/{end}"))
-}
+impl Kind {
+    /// Media types that are never text.
+    fn is_binary(&self) -> bool {
+        let kind = self.content_type.split(';').next().unwrap_or("").trim();
+        let kind = kind.to_ascii_lowercase();
+        let media = ["image/", "audio/", "video/", "font/"];
+        let others = ["octet-stream", "zip", "gzip", "pdf", "x-tar", "wasm"];
+        kind != "image/svg+xml" && media.iter().any(|start| kind.starts_with(start))
+            || others
+                .iter()
+                .any(|end| kind == format!("application/{end}"))
+    }
 
-/// Text has no NUL, but in UTF-16 and UTF-32.
-fn is_binary(bytes: &[u8], encoding: &str) -> bool {
-    !encoding.to_ascii_lowercase().starts_with("utf-16")
-        && !encoding.to_ascii_lowercase().starts_with("utf-32")
-        && bytes.contains(&0)
-}
-
-fn notice(out: &mut Output, content_type: &str, length: Option<u64>) -> Result<()> {
-    let size = match length {
-        Some(length) => format!("{} bytes", counted(length)),
-        None => "a body".to_owned(),
-    };
-    let what = match content_type {
-        "" => "that is no text".to_owned(),
-        kind => format!("of {}", escaped(kind)),
-    };
-    let line = format!("({size} {what}, not shown on a terminal; --download FILE saves it)");
-    out.write(format!("{}\n", out.paint.text(DIM, &line)).as_bytes())?;
-    Ok(())
+    /// Text has no NUL, but in UTF-16 and UTF-32.
+    fn holds_nul(&self, piece: &[u8]) -> bool {
+        let encoding = self.encoding.to_ascii_lowercase();
+        !encoding.starts_with("utf-16") && !encoding.starts_with("utf-32") && piece.contains(&0)
+    }
 }

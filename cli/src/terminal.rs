@@ -41,16 +41,19 @@ impl Paint {
 
 /// One line for a terminal: control characters, and those that turn the direction of writing, are written as escapes.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
-    escape(text, "\n\t")
+    escape(text)
 }
 
-/// Text of several lines for a terminal.
+/// Text of several lines for a terminal; a carriage return belongs to the end of a line, elsewhere it would overwrite one.
 pub(crate) fn escaped_body(text: &str) -> Cow<'_, str> {
-    escape(text, "\n\t\r")
+    match text.contains("\r\n") {
+        true => escape(&text.replace("\r\n", "\n")).into_owned().into(),
+        false => escape(text),
+    }
 }
 
-fn escape<'a>(text: &'a str, kept: &str) -> Cow<'a, str> {
-    let bad = |c: char| is_hazard(c) && !kept.contains(c);
+fn escape(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| is_hazard(c) && c != '\n' && c != '\t';
     if !text.contains(bad) {
         return text.into();
     }
@@ -68,8 +71,7 @@ fn escape<'a>(text: &'a str, kept: &str) -> Cow<'a, str> {
 
 /// C0 and C1, DEL, and the bidirectional overrides: what could make a terminal do or show something else.
 pub(crate) fn is_hazard(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A field's value as text: UTF-8, else Latin-1.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dimorph::blocking::{ClientBuilder, Response};
-use dimorph::{Event, EventKind, Request, TlsInfo, Version};
+use dimorph::{Event, EventKind, Request, TlsInfo, TlsVersion, Version};
 
 use crate::head::{Head, response_head};
 use crate::phases::Phases;
@@ -129,7 +129,10 @@ impl Watch {
         if let Some(info) = response.extensions().get::<TlsInfo>()
             && let Some(version) = info.version()
         {
-            self.note(&format!("* TLS version {version:?}"));
+            self.note(match version {
+                TlsVersion::TLS_1_2 => "* TLS 1.2",
+                _ => "* TLS 1.3",
+            });
         }
         let text = response_head(response, self.notes.paint) + "\n";
         let _ = self.notes.write(&text);

@@ -14,6 +14,8 @@ mod book;
 mod curl;
 #[path = "all/downloads.rs"]
 mod downloads;
+#[path = "all/example_org.rs"]
+mod example_org;
 #[path = "all/exit_status.rs"]
 mod exit_status;
 #[path = "all/help.rs"]
@@ -28,6 +30,8 @@ mod network;
 mod options;
 #[path = "all/output.rs"]
 mod output;
+#[path = "all/pictures.rs"]
+mod pictures;
 #[path = "all/repeat.rs"]
 mod repeat;
 #[path = "all/sessions.rs"]

@@ -23,6 +23,7 @@ use std::time::Duration;
 use http::StatusCode;
 use url::Url;
 
+use crate::hints::POOL_IS_TAKEN;
 use crate::request::Request;
 
 /// A boxed error from outside, kept as the source of an [`Error`].
@@ -159,6 +160,7 @@ struct Inner {
     request: Option<Request>,
     status: Option<StatusCode>,
     unprocessed: bool,
+    hint: Option<&'static str>,
     source: Option<BoxError>,
 }
 
@@ -173,6 +175,7 @@ impl Error {
                 request: None,
                 status: None,
                 unprocessed: false,
+                hint: None,
                 source: None,
             }),
         }
@@ -211,6 +214,7 @@ impl Error {
                 None => Cow::Borrowed(what),
             },
         )
+        .with_hint((kind == ErrorKind::PoolTimeout).then_some(POOL_IS_TAKEN))
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -238,6 +242,12 @@ impl Error {
     #[cfg(feature = "http2")]
     pub(crate) fn unprocessed(mut self) -> Self {
         self.inner.unprocessed = true;
+        self
+    }
+
+    /// Adds what to try, where there is a likely mistake.
+    pub(crate) fn with_hint(mut self, hint: Option<&'static str>) -> Self {
+        self.inner.hint = hint;
         self
     }
 
@@ -294,6 +304,29 @@ impl Error {
     /// Returns the status, for [`ErrorKind::HttpStatus`], and of a proxy that refused a tunnel.
     pub fn status(&self) -> Option<StatusCode> {
         self.inner.status
+    }
+
+    /// Returns what to try, where the error looks like one of the common mistakes: `http://` for a port that speaks TLS, a
+    /// proxy that is none, an authority that is not trusted. `Display` ends with it, in parentheses.
+    ///
+    /// ```
+    /// # #[cfg(feature = "blocking")] {
+    /// use std::io::{Read, Write};
+    ///
+    /// let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let url = format!("http://{}/", server.local_addr().unwrap());
+    /// let tls = std::thread::spawn(move || {
+    ///     let (mut client, _) = server.accept().unwrap();
+    ///     client.read(&mut [0; 1024]).unwrap();
+    ///     client.write_all(b"\x15\x03\x03\0\x02\x02\x32").unwrap(); // an alert
+    /// });
+    /// let error = dimorph::get(url).send().unwrap_err();
+    /// assert_eq!(error.hint(), Some("is the URL, or the proxy's, meant to be https://?"));
+    /// # tls.join().unwrap();
+    /// # }
+    /// ```
+    pub fn hint(&self) -> Option<&str> {
+        self.inner.hint
     }
 
     /// Tells whether one of the five timeouts ran out.
@@ -404,14 +437,24 @@ pub(crate) fn strip_userinfo(url: &mut Url) {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &*self.inner;
-        write!(f, "{:?}: {}", inner.kind, inner.message)?;
+        self.inner.write_sentence(f)?;
+        match self.inner.hint {
+            Some(hint) => write!(f, " (hint: {hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Inner {
+    /// What happened, in which phase, with which host.
+    fn write_sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.message)?;
         match (
-            inner.phase,
-            inner.url.as_ref().and_then(|u| Some((u.host_str()?, u))),
+            self.phase,
+            self.url.as_ref().and_then(|u| Some((u.host_str()?, u))),
         ) {
             // A status error says its URL in its own words.
-            _ if inner.kind == ErrorKind::HttpStatus => Ok(()),
+            _ if self.kind == ErrorKind::HttpStatus => Ok(()),
             (Some(Phase::Build), _) | (None, None) => Ok(()),
             (Some(phase), Some((host, url))) => {
                 write!(f, " {} {host}", phase.describe())?;
@@ -441,6 +484,9 @@ impl fmt::Debug for Error {
         }
         if let Some(url) = &inner.url {
             debug.field("url", &url.as_str());
+        }
+        if let Some(hint) = &inner.hint {
+            debug.field("hint", hint);
         }
         if let Some(source) = &inner.source {
             debug.field("source", source);

@@ -44,6 +44,7 @@ mod env;
 mod error;
 mod events;
 mod headers;
+mod hints;
 mod history;
 #[cfg(feature = "http2")]
 mod http2_options;

@@ -1,7 +1,6 @@
 //! The configuration of a client in the making.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -275,7 +274,7 @@ impl ClientBuilder {
 
     /// Connects to a Unix socket, whatever host the URL names.
     #[cfg(unix)]
-    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+    pub fn unix_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.config.dial.unix_socket = Some(path.into());
         self
     }

@@ -17,6 +17,7 @@ use crate::config::Wait;
 use crate::dial::{attempt_order, retry_delay};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::EventKind;
+use crate::hints;
 use crate::location::Origin;
 use crate::pool_state::Protocol;
 use crate::proxy::ProxyKind;
@@ -221,13 +222,23 @@ async fn through_proxy(
     if prepared.is_none() {
         return Ok(Stream::behind(beyond, layer));
     }
-    secure(layer, prepared, protocol, origin, &beyond, trip, wait).await
+    let secured = secure(layer, prepared, protocol, origin, &beyond, trip, wait).await;
+    secured.map_err(|error| rehint(error, hints::PLAIN_TUNNEL))
 }
 
 /// Names the proxy: the error's own host will be the server's.
 fn of_proxy(error: Error, proxy: Origin<'_>) -> Error {
     let (host, port) = (proxy.host, proxy.port);
-    error.with_message(|message| format!("the proxy {host}:{port}: {message}"))
+    let error = error.with_message(|message| format!("the proxy {host}:{port}: {message}"));
+    rehint(error, hints::PLAIN_PROXY)
+}
+
+/// Plain text where TLS was begun: says of whom.
+fn rehint(error: Error, hint: &'static str) -> Error {
+    match error.hint() {
+        Some(hints::PLAIN_SERVER) => error.with_hint(Some(hint)),
+        _ => error,
+    }
 }
 
 #[dual]

@@ -13,6 +13,7 @@ use super::upload::{SMALL_BODY, Sent, Upload};
 use crate::config::{CONTINUE_TIMEOUT, Timeout, Wait};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::events::{EventKind, Progress};
+use crate::hints;
 use crate::proto::h1::{
     Addressee, BodyReader, H1Error, H1ErrorClass, ProxyLines, Received, RequestFraming,
     ResponseHead, TargetForm, asks_for_upgrade, expects_continue, write_chunk_size, write_head,
@@ -148,7 +149,9 @@ pub(crate) fn bad_response(error: H1Error) -> Error {
             ErrorKind::RemoteProtocolError
         }
     };
-    Error::new(kind, error.to_string()).with_source(error)
+    Error::new(kind, error.to_string())
+        .with_hint(hints::of_answer(&error))
+        .with_source(error)
 }
 
 #[dual]

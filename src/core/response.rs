@@ -346,7 +346,9 @@ impl Response {
             self.reason(),
             RedactedUrl(self.url())
         );
-        let error = Error::new(ErrorKind::HttpStatus, message).with_status(self.inner.status);
+        let error = Error::new(ErrorKind::HttpStatus, message)
+            .with_status(self.inner.status)
+            .with_hint(crate::hints::of_status(self.inner.status, self.url()));
         self.locate(error)
     }
 

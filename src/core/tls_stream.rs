@@ -15,6 +15,7 @@ use super::{dual, rt};
 use crate::client_config::{ClientConfig, bad_tls};
 use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::hints;
 use crate::location::Origin;
 use crate::pool_state::Protocol;
 use crate::tls;
@@ -412,13 +413,13 @@ fn handshake_failed(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::TimedOut {
         return Error::timeout(ErrorKind::ConnectTimeout, None);
     }
-    let reason = error
+    let fault = error
         .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        .map(tls::describe);
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     Error::new(
         ErrorKind::ConnectError,
-        reason.unwrap_or_else(|| error.to_string()),
+        fault.map_or_else(|| error.to_string(), tls::describe),
     )
+    .with_hint(fault.and_then(hints::of_handshake))
     .with_source(error)
 }

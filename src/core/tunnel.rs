@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::BytesMut;
 use http::header::{ACCEPT, HeaderValue};
 use http::{Method, Version};
+use memchr::memmem;
 
 use super::dual;
 use super::http11::{bad_response, heard};
@@ -15,6 +16,7 @@ use crate::client_config::ClientConfig;
 use crate::config::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::headers::RequestHeaders;
+use crate::hints;
 use crate::location::Origin;
 use crate::proto::h1::{
     Addressee, Exchange, H1Error, ProxyLines, Received, RequestFraming, ResponseHead, TargetForm,
@@ -47,7 +49,10 @@ pub(crate) async fn ask_http(
     loop {
         match exchange.receive(&mut received).map_err(bad_answer)? {
             Some(Received::Final(head, _)) if head.status.is_success() => return Ok(received),
-            Some(Received::Final(head, _)) => return Err(denied(proxy, &head)),
+            Some(Received::Final(answer, _)) => {
+                let identified = memmem::find(&head, b"\r\nProxy-Authorization: ").is_some();
+                return Err(denied(proxy, &answer, identified));
+            }
             Some(Received::Informational(head)) => {
                 heard(trip, &head);
                 continue;
@@ -137,7 +142,7 @@ pub(crate) async fn ask_socks(
     }
 }
 
-fn denied(proxy: &Proxy, head: &ResponseHead) -> Error {
+fn denied(proxy: &Proxy, head: &ResponseHead, identified: bool) -> Error {
     let reason = match &head.reason {
         Some(reason) => String::from_utf8_lossy(reason).into_owned(),
         None => head.status.canonical_reason().unwrap_or("").to_owned(),
@@ -150,6 +155,7 @@ fn denied(proxy: &Proxy, head: &ResponseHead) -> Error {
     );
     Error::new(ErrorKind::ProxyError, message)
         .with_status(head.status)
+        .with_hint(hints::of_refusal(head.status, &head.headers, identified))
         .in_phase(Phase::Proxy)
 }
 

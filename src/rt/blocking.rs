@@ -22,6 +22,15 @@ mod runner;
 #[cfg(feature = "http2")]
 #[path = "blocking/sleeper.rs"]
 mod sleeper;
+#[cfg_attr(
+    all(target_os = "linux", not(dimorph_portable)),
+    path = "blocking/system/linux.rs"
+)]
+#[cfg_attr(
+    not(all(target_os = "linux", not(dimorph_portable))),
+    path = "blocking/system/portable.rs"
+)]
+mod system;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -38,7 +47,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::RecvFlags;
 
 use crate::body::{ByteStream, ReadSource, reader_failed};
 use crate::config::Wait;
@@ -123,6 +132,7 @@ impl Stream {
             other => other?,
         }
         socket.set_write_timeout(None)?;
+        system::connected(&socket)?;
         Ok(Stream::new(Socket::Unix(socket.into()), None))
     }
 
@@ -132,7 +142,7 @@ impl Stream {
 
     /// Receives into `buffer`; 0 is the end.
     pub(crate) fn read(&mut self, buffer: &mut [u8], wait: Wait) -> io::Result<usize> {
-        if wait.until.is_some() || wait.each == Some(Duration::ZERO) {
+        if !waits_in_the_kernel(wait) {
             return self.poll_then(wait, PollFlags::IN, |stream| stream.try_read(&mut *buffer));
         }
         self.set_receive_timeout(wait.each)?;
@@ -149,8 +159,9 @@ impl Stream {
 
     /// Receives into the spare capacity of `buffer`; 0 is the end.
     pub(crate) fn read_spare(&mut self, buffer: &mut Vec<u8>, wait: Wait) -> io::Result<usize> {
-        let flags = if wait.until.is_some() || wait.each == Some(Duration::ZERO) {
-            RecvFlags::DONTWAIT
+        let now = !waits_in_the_kernel(wait);
+        let flags = if now {
+            system::RECEIVE_NOW
         } else {
             self.set_receive_timeout(wait.each)?;
             RecvFlags::empty()
@@ -163,7 +174,7 @@ impl Stream {
                 Err(error) => return Err(io::Error::from(error)),
             }
         };
-        if flags == RecvFlags::DONTWAIT {
+        if now {
             return self.poll_then(wait, PollFlags::IN, |stream| receive(stream, &mut *buffer));
         }
         receive(self, buffer).map_err(|error| match error.kind() {
@@ -181,7 +192,7 @@ impl Stream {
     /// Receives what is there now.
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match each!(&*self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT))
+            match each!(&*self.socket, s => rustix::net::recv(s, &mut *buffer, system::RECEIVE_NOW))
             {
                 Ok((received, _)) => return Ok(received),
                 Err(rustix::io::Errno::INTR) => {}
@@ -193,8 +204,7 @@ impl Stream {
     /// Sends what goes out now.
     pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match each!(&*self.socket, s => rustix::net::send(s, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
-            {
+            match each!(&*self.socket, s => rustix::net::send(s, bytes, system::SEND_NOW)) {
                 Err(rustix::io::Errno::INTR) => {}
                 other => return Ok(other?),
             }
@@ -204,12 +214,10 @@ impl Stream {
     /// Sends what goes out now of several pieces.
     #[cfg(any(feature = "rustls", feature = "http2"))]
     pub(crate) fn try_write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut control = rustix::net::SendAncillaryBuffer::default();
         loop {
-            match each!(&*self.socket, s => rustix::net::sendmsg(s, pieces, &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
-            {
-                Err(rustix::io::Errno::INTR) => {}
-                other => return Ok(other?),
+            match each!(&*self.socket, s => system::send_pieces_now(s, pieces)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
             }
         }
     }
@@ -270,7 +278,7 @@ impl Socket {
     fn is_silent(&self) -> bool {
         let mut byte = [0u8; 1];
         loop {
-            match each!(self, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
+            match each!(self, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | system::RECEIVE_NOW))
             {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return true,
@@ -279,6 +287,11 @@ impl Socket {
             }
         }
     }
+}
+
+/// Tells whether a read with this wait may sleep in recv(2): what has a deadline may not, since SO_RCVTIMEO begins anew with each call.
+fn waits_in_the_kernel(wait: Wait) -> bool {
+    system::READS_WAIT && wait.until.is_none() && wait.each != Some(Duration::ZERO)
 }
 
 /// Polls one descriptor until the deadline; `TimedOut` past it.
@@ -293,7 +306,7 @@ fn poll_many(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<()
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = left.map(|left| Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
+            tv_nsec: left.subsec_nanos() as _,
         });
         match rustix::event::poll(fds, timeout.as_ref()) {
             Ok(0) => return Err(io::ErrorKind::TimedOut.into()),

@@ -32,7 +32,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Sleep;
 
-use crate::body::{ByteStream, READ_SIZE, ReadSource, reader_failed, unlocked};
+#[cfg(target_os = "linux")]
+use crate::body::READ_SIZE;
+use crate::body::{ByteStream, ReadSource, reader_failed, unlocked};
 use crate::config::Wait;
 use crate::dial::{DialOptions, attempt_delay};
 use crate::error::{Error, ErrorKind, Result};
@@ -139,8 +141,7 @@ impl Stream {
     #[cfg(any(feature = "rustls", feature = "http2"))]
     pub(crate) fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::DONTWAIT))
-            {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut *buffer, RecvFlags::empty())) {
                 Ok((received, _)) => return Ok(received),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -194,8 +195,7 @@ impl Stream {
     pub(crate) fn is_silent(&self) -> bool {
         let mut byte = [0u8; 1];
         loop {
-            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT))
-            {
+            match each!(&self.socket, s => rustix::net::recv(s, &mut byte[..], RecvFlags::PEEK)) {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return true,
                 _ => return false,

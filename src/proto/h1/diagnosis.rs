@@ -26,6 +26,10 @@ fn version(window: &[u8]) -> H1Error {
     if let [0x14..=0x17, 3, ..] = window {
         return H1Error::TlsRecord;
     }
+    // A SETTINGS frame on the connection's own stream begins HTTP/2 (RFC 9113 section 3.4).
+    if let [0, _, _, 4, 0, 0, 0, 0, 0, ..] = window {
+        return H1Error::Http2;
+    }
     if !window.starts_with(b"HTTP/") {
         let start = Quoted::line(window);
         return H1Error::NotHttp { start };

@@ -14,6 +14,8 @@ pub(crate) enum H1Error {
     NotHttp { start: Quoted },
     #[error("status line: the peer answered with a TLS record; this port speaks TLS")]
     TlsRecord,
+    #[error("status line: the peer answered in HTTP/2")]
+    Http2,
     #[error("status line: unsupported version {version}")]
     UnsupportedVersion { version: Quoted },
     #[error("status line: malformed: {line}")]
@@ -160,6 +162,11 @@ impl Quoted {
         let shown = &bytes[..bytes.len().min(QUOTE_LIMIT)];
         let more = if shown.len() < bytes.len() { "…" } else { "" };
         Self(format!("\"{}{more}\"", shown.escape_ascii()).into())
+    }
+
+    /// Tells whether what is quoted begins like HTML.
+    pub(crate) fn begins_markup(&self) -> bool {
+        self.0.starts_with("\"<")
     }
 
     /// Quotes up to the end of the line.

@@ -520,6 +520,10 @@ mod tests {
                 "status line: the peer answered with a TLS record; this port speaks TLS",
             ),
             (
+                b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0d",
+                "status line: the peer answered in HTTP/2",
+            ),
+            (
                 b"HTTP/2.0 200 OK\r\n\r\n",
                 r#"status line: unsupported version "HTTP/2.0""#,
             ),

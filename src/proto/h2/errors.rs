@@ -7,12 +7,15 @@ use ::h2::Reason;
 
 use super::Refusal;
 use crate::error::{Error, ErrorKind, Phase};
+use crate::hints::HTTP1_SERVER;
 
 /// Turns what ended a stream or a connection into the error that the user reads. Where the meter refused to listen any longer,
 /// that is the reason for whatever h2 says.
 pub(crate) fn failed(error: ::h2::Error, refusal: Option<Refusal>, phase: Phase) -> Error {
     if let Some(refusal) = refusal {
+        let hint = matches!(refusal, Refusal::Http1).then_some(HTTP1_SERVER);
         return Error::new(ErrorKind::RemoteProtocolError, refusal.to_string())
+            .with_hint(hint)
             .with_source(refusal)
             .in_phase(phase);
     }

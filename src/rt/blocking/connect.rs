@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
-use socket2::{Domain, Protocol, SockAddr, Socket as RawSocket, Type};
+use socket2::{Domain, SockAddr, Socket as RawSocket};
 
-use super::{Socket, Stream, options as socket_options, poll_many};
+use super::{Socket, Stream, options as socket_options, poll_many, system};
 use crate::dial::{DialOptions, attempt_delay};
 
 /// Connects to the first address that answers; a silent one is joined by the next after [a delay](attempt_delay).
@@ -82,28 +82,20 @@ fn wait_any(pending: &[(RawSocket, SocketAddr)], deadline: Option<Instant>) -> i
 
 /// Starts connecting; `true`: it was done at once, as on loopback.
 fn begin(address: SocketAddr, options: &DialOptions) -> io::Result<(RawSocket, bool)> {
-    let socket = RawSocket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking(),
-        Some(Protocol::TCP),
-    )?;
+    let socket = system::tcp_socket(Domain::for_address(address))?;
     socket_options::before_connect(&socket, options)?;
     if let Some(local) = options.local_address {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
     match socket.connect(&SockAddr::from(address)) {
         Ok(()) => Ok((socket, true)),
-        Err(error)
-            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
-        {
-            Ok((socket, false))
-        }
+        Err(error) if system::is_in_progress(&error) => Ok((socket, false)),
         Err(error) => Err(error),
     }
 }
 
 fn finish(socket: RawSocket, peer: SocketAddr, options: &DialOptions) -> io::Result<Stream> {
-    rustix::io::ioctl_fionbio(&socket, false)?;
+    system::connected(&socket)?;
     if options.nodelay != Some(false) {
         socket.set_tcp_nodelay(true)?;
     }

@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFlags;
 
 use super::h2::{Engine, Facts, Wire};
 use super::sleeper::{Rousing, Sleeper, park};
@@ -203,17 +203,13 @@ impl<W: Wire> Driver<W> {
         // Nothing is read while an answer to what was read waits to be written (a PONG): what comes then would be announced all the time.
         interest.set(PollFlags::IN, !blocked || self.facts.wants_to_read());
         interest.set(PollFlags::OUT, blocked);
-        let mut fds = [
-            self.socket.poll_fd(interest),
-            PollFd::new(alarm, PollFlags::IN),
-        ];
+        let mut fds = [self.socket.poll_fd(interest), alarm.poll_fd()];
         let polled = poll_many(&mut fds, until);
         self.attended.store(true, Ordering::SeqCst);
         me.polling.store(false, Ordering::SeqCst);
         let (socket, rang) = (fds[0].revents(), !fds[1].revents().is_empty());
         if rang {
-            let mut count = [0; 8];
-            let _ = rustix::io::read(alarm, &mut count);
+            alarm.silence();
         }
         let is_due = due.is_some_and(|due| Instant::now() >= due);
         if polled.is_err_and(|error| error.kind() != io::ErrorKind::TimedOut)

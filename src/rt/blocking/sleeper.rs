@@ -2,14 +2,13 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 use std::thread::Thread;
 use std::time::Instant;
 
-use rustix::event::{EventfdFlags, eventfd};
+use super::system::Alarm;
 
 /// A thread that waits, here or in poll(2).
 pub(super) struct Sleeper {
@@ -18,7 +17,7 @@ pub(super) struct Sleeper {
     /// It sleeps in poll(2), or is about to.
     pub(super) polling: AtomicBool,
     /// What interrupts its poll(2); made at its first.
-    alarm: OnceLock<OwnedFd>,
+    alarm: OnceLock<Alarm>,
 }
 
 impl Sleeper {
@@ -40,11 +39,11 @@ impl Sleeper {
             .unwrap_or_else(|_| make())
     }
 
-    pub(super) fn alarm(&self) -> io::Result<&OwnedFd> {
+    pub(super) fn alarm(&self) -> io::Result<&Alarm> {
         if let Some(alarm) = self.alarm.get() {
             return Ok(alarm);
         }
-        let alarm = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let alarm = Alarm::new()?;
         Ok(self.alarm.get_or_init(|| alarm))
     }
 
@@ -61,8 +60,7 @@ impl Sleeper {
         if !self.polling.load(Ordering::SeqCst) {
             self.thread.unpark();
         } else if let Some(alarm) = self.alarm.get() {
-            // A counter that is full wakes as well.
-            let _ = rustix::io::write(alarm, &1u64.to_ne_bytes());
+            alarm.ring();
         }
     }
 }

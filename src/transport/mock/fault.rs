@@ -4,6 +4,7 @@ use std::io;
 
 use crate::config::Timeout;
 use crate::error::{Error, ErrorKind, Phase};
+use crate::hints;
 use crate::proto::h1::H1Error;
 
 /// Something that goes wrong with an exchange, with the kind and phase of the error as it would come off the network.
@@ -144,7 +145,9 @@ fn from_io(kind: ErrorKind, source: io::Error) -> Error {
 }
 
 fn broken(error: H1Error) -> Error {
-    Error::new(ErrorKind::RemoteProtocolError, error.to_string()).with_source(error)
+    Error::new(ErrorKind::RemoteProtocolError, error.to_string())
+        .with_hint(hints::of_answer(&error))
+        .with_source(error)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod errors;
 mod faults;
 mod h1_cases;
 mod half_read;
+mod hints;
 mod hooks;
 mod hostile;
 mod http2;

@@ -1,0 +1,146 @@
+//! What to try: the common mistakes behind errors that look like the peer's.
+
+use http::HeaderMap;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use url::Url;
+
+use crate::proto::h1::H1Error;
+
+/// TLS was asked of a port that speaks plain text.
+pub(crate) const PLAIN_SERVER: &str = "is the URL meant to be http://?";
+
+/// The same of a proxy's.
+pub(crate) const PLAIN_PROXY: &str = "is the proxy's URL meant to be http://?";
+
+/// TLS was begun in a tunnel, and plain text came back.
+pub(crate) const PLAIN_TUNNEL: &str = "the proxy may have answered with a page of its own instead of connecting, or the URL is meant to be http://";
+
+/// HTTP/2 was spoken to a server of HTTP/1.1.
+#[cfg(feature = "http2")]
+pub(crate) const HTTP1_SERVER: &str =
+    "leave `http2_prior_knowledge()` out, or `http1(false)`, or the request's version";
+
+/// Nobody gave a connection back.
+pub(crate) const POOL_IS_TAKEN: &str = "a response that is neither read to its end nor dropped keeps its connection; `pool_limits` allows more";
+
+/// Says what to try after an answer that is none of HTTP/1.1.
+pub(crate) fn of_answer(error: &H1Error) -> Option<&'static str> {
+    match error {
+        H1Error::TlsRecord => Some("is the URL, or the proxy's, meant to be https://?"),
+        H1Error::Http2 => Some("`http2_prior_knowledge()` speaks HTTP/2 without TLS"),
+        H1Error::NotHttp { start } if start.begins_markup() => {
+            Some("this is a page without a head: is it the right port, or a proxy's own?")
+        }
+        _ => None,
+    }
+}
+
+/// Says what to try after a failed handshake.
+#[cfg(feature = "rustls")]
+pub(crate) fn of_handshake(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+    match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some(PLAIN_SERVER),
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            Some("`verify(\"authorities.pem\")` trusts authorities of your own")
+        }
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            Some("`cert(\"client.pem\")` shows it")
+        }
+        _ => None,
+    }
+}
+
+/// Says what to try after a proxy's refusal of a tunnel; `identified`: it was sent credentials.
+pub(crate) fn of_refusal(
+    status: StatusCode,
+    headers: &HeaderMap,
+    identified: bool,
+) -> Option<&'static str> {
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Some(match identified {
+            true => "it does not accept these credentials, or not by this scheme",
+            false => "credentials for it go into its URL, or into `Proxy::basic_auth`",
+        });
+    }
+    is_page(headers).then_some(
+        "it answered with an HTML page: is this a proxy, or does it want a log-in first?",
+    )
+}
+
+/// Tells whether a body is HTML.
+pub(crate) fn is_page(headers: &HeaderMap) -> bool {
+    let media_type = headers
+        .get(CONTENT_TYPE)
+        .map_or(&b""[..], |value| value.as_bytes());
+    let essence = media_type.split(|&byte| byte == b';').next().unwrap_or(b"");
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/html")
+}
+
+/// Says what to try after a 400 that a server of TLS gives to plain text.
+pub(crate) fn of_status(status: StatusCode, url: &Url) -> Option<&'static str> {
+    let asks_tls = matches!(url.port(), Some(443 | 8443)) && url.scheme() == "http";
+    (asks_tls && status == StatusCode::BAD_REQUEST)
+        .then_some("this port usually speaks TLS: is the URL meant to be https://?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_known_by_its_media_type_alone() {
+        let cases = [
+            ("text/html", true),
+            ("Text/HTML; charset=utf-8", true),
+            (" text/html ;x", true),
+            ("text/htmlx", false),
+            ("application/json", false),
+            ("", false),
+        ];
+        for (value, expected) in cases {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
+            assert_eq!(is_page(&headers), expected, "{value}");
+        }
+        assert!(!is_page(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_proxys_refusal_is_read_by_status_and_type() {
+        let page = HeaderMap::from_iter([(CONTENT_TYPE, "text/html".parse().unwrap())]);
+        let none = HeaderMap::new();
+        let cases = [
+            (407, &page, false, Some("credentials for it")),
+            (407, &none, true, Some("does not accept")),
+            (403, &page, true, Some("HTML page")),
+            (302, &page, false, Some("HTML page")),
+            (502, &none, false, None),
+        ];
+        for (status, headers, identified, words) in cases {
+            let hint = of_refusal(StatusCode::from_u16(status).unwrap(), headers, identified);
+            assert_eq!(hint.is_some(), words.is_some(), "{status}");
+            assert!(
+                hint.unwrap_or("").contains(words.unwrap_or("")),
+                "{status}: {hint:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_400_to_plain_text_on_a_port_of_tls_points_to_https() {
+        let cases = [
+            (400, "http://h:443/", true),
+            (400, "http://h:8443/x", true),
+            (400, "https://h/", false),
+            (400, "https://h:8443/", false),
+            (400, "http://h/", false),
+            (404, "http://h:443/", false),
+        ];
+        for (status, url, expected) in cases {
+            let status = StatusCode::from_u16(status).unwrap();
+            let hint = of_status(status, &Url::parse(url).unwrap());
+            assert_eq!(hint.is_some(), expected, "{status} {url}");
+        }
+    }
+}

@@ -35,8 +35,9 @@ pub(crate) fn run(args: &Args, path: &Path, setup: &mut Setup, screen: &Screen) 
     let watch = Watch::new(screen.parts, screen.notes, setup.keeps_alive());
     let client = watch.listen(setup.client(args)).build()?;
     let response = loop {
-        let response = ask(setup, &client, &target, done)?;
-        match verdict(&response, done) {
+        let validator = target.validator().filter(|_| done > 0);
+        let response = ask(setup, &client, done, validator.as_deref())?;
+        match verdict(&response, done, validator.as_deref()) {
             Verdict::Whole => {
                 done = 0;
                 break response;
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &Args, path: &Path, setup: &mut Setup, screen: &Screen) 
 }
 
 /// Asks for the file, from byte `done` on.
-fn ask(setup: &mut Setup, client: &Client, target: &Target, done: u64) -> Result<Response> {
+fn ask(setup: &mut Setup, client: &Client, done: u64, validator: Option<&str>) -> Result<Response> {
     let plan = &setup.plan;
     let mut names = plan
         .headers
@@ -88,9 +89,9 @@ fn ask(setup: &mut Setup, client: &Client, target: &Target, done: u64) -> Result
     }
     if done > 0 {
         request = request.header("range", format!("bytes={done}-"));
-        if let Some(validator) = target.validator() {
-            request = request.header("if-range", validator);
-        }
+    }
+    if let Some(validator) = validator {
+        request = request.header("if-range", validator);
     }
     let response = request.send();
     upload.clear();
@@ -105,14 +106,19 @@ enum Verdict {
     Refused,
 }
 
-fn verdict(response: &Response, done: u64) -> Verdict {
+fn verdict(response: &Response, done: u64, validator: Option<&str>) -> Verdict {
     let range = response.headers().get(CONTENT_RANGE);
     let range = range.map(|value| field_text(value.as_bytes()));
     let range = range
         .as_deref()
         .and_then(|value| value.strip_prefix("bytes "));
     match (response.status().as_u16(), range) {
-        (206, Some(range)) if done > 0 && starts_at(range, done) && !response.is_decoded() => {
+        (206, Some(range))
+            if done > 0
+                && starts_at(range, done)
+                && !response.is_decoded()
+                && validator.is_none_or(|validator| still_has(response, validator)) =>
+        {
             Verdict::Rest
         }
         (206, _) if done > 0 => Verdict::Anew,
@@ -122,6 +128,16 @@ fn verdict(response: &Response, done: u64) -> Verdict {
         _ if response.is_success() => Verdict::Whole,
         _ => Verdict::Refused,
     }
+}
+
+/// Tells whether the answer is of the version that was asked for: there are servers that know ranges, and not `If-Range`.
+fn still_has(response: &Response, validator: &str) -> bool {
+    let name = match validator.starts_with('"') {
+        true => ETAG,
+        false => LAST_MODIFIED,
+    };
+    let value = response.headers().get(name);
+    value.is_none_or(|value| value.as_bytes() == validator.as_bytes())
 }
 
 /// Reads the first number of `500-999/1000`.

@@ -12,8 +12,8 @@ use crate::phases::counted;
 use crate::screen::Output;
 use crate::terminal::{DIM, escaped, escaped_body, field_text};
 
-/// A body that is larger is shown as it comes, not laid out.
-const LAID_OUT: usize = 64 << 20;
+/// A body that is larger is shown as it comes, as UTF-8, and not laid out.
+const LAID_OUT: usize = 16 << 20;
 
 /// How to show it.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +93,10 @@ fn whole(response: &mut Response, out: &mut Output, kind: &Kind) -> Result<()> {
         }
         if bytes.len() > LAID_OUT {
             out.write(escaped_body(&String::from_utf8_lossy(&bytes)).as_bytes())?;
-            return streamed(response, out, kind);
+            while let Some(piece) = response.chunk()? {
+                out.write(escaped_body(&String::from_utf8_lossy(&piece)).as_bytes())?;
+            }
+            return Ok(());
         }
     };
     let text = decoded(bytes, kind)?;

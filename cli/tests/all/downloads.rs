@@ -142,6 +142,30 @@ fn a_file_that_changed_is_fetched_anew() {
 }
 
 #[test]
+fn an_answer_of_another_version_is_not_appended() {
+    let count = AtomicUsize::new(0);
+    let server = Server::http(move |request| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::raw("HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 9\r\n\r\nold").closing(),
+        1 => Reply::status(206)
+            .body("222222")
+            .header("content-range", "bytes 3-8/9")
+            .header("etag", "\"2\""),
+        _ => {
+            assert_eq!(
+                (request.header("range"), request.header("if-range")),
+                (None, None)
+            );
+            Reply::ok("new222222").header("etag", "\"2\"")
+        }
+    });
+    let folder = Folder::new();
+    let url = &*server.url("/");
+    run_in(folder.path(), &["--download", "file", url]).complaint(1);
+    run_in(folder.path(), &["--download", "file", "--continue", url]).text();
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"new222222");
+}
+
+#[test]
 fn a_server_without_ranges_or_with_wrong_ones_starts_anew() {
     let whole = |_: &Received| Reply::ok(content());
     let wrong = |request: &Received| match request.header("range") {

@@ -60,9 +60,9 @@ fn a_request_that_fails_is_1_and_says_where() {
         wire.drain(std::time::Duration::from_secs(20));
         Ok(())
     });
-    let complaint = run(&["--timeout", "0.05", &*server.url("/")]).complaint(1);
+    let complaint = run(&["--timeout", "0.2", &*server.url("/")]).complaint(1);
     assert!(
-        complaint.starts_with("ReadTimeout: nothing received within 50ms"),
+        complaint.starts_with("ReadTimeout: nothing received within 200ms"),
         "{complaint}"
     );
 }

@@ -107,6 +107,6 @@ fn without_a_timeout_the_server_may_take_its_time() {
     assert!(
         run(&["--timeout", "0.01", &*server.url("/")])
             .complaint(1)
-            .contains("ReadTimeout")
+            .contains("Timeout")
     );
 }

@@ -136,6 +136,12 @@ fn the_url_may_be_short() {
         text.starts_with("GET /x HTTP/1.1\r\nHost: localhost\r\n"),
         "{text}"
     );
+    let text = run(&["--offline", "[::1]:8000/x", "X-A:\u{fc}"]).text();
+    assert!(
+        text.starts_with("GET /x HTTP/1.1\r\nHost: [::1]:8000\r\n"),
+        "{text}"
+    );
+    assert!(text.contains("\r\nX-A: \u{fc}\r\n"), "{text}");
     let text = run(&["--offline", "localhost", "a=1"]).text();
     assert!(
         text.starts_with("POST / HTTP/1.1\r\nHost: localhost\r\n"),

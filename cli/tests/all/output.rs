@@ -243,3 +243,39 @@ fn what_came_before_a_failure_is_shown() {
         "{text}"
     );
 }
+
+#[test]
+fn always_coloured_output_keeps_what_is_no_text() {
+    for (content_type, body) in [
+        ("image/png", &b"\x89PNG\xff"[..]),
+        ("text/plain", b"a\0\xff"),
+    ] {
+        let server = serving(content_type, body);
+        assert_eq!(run(&["--color=always", &*server.url("/")]).out, body);
+    }
+}
+
+#[test]
+fn a_body_too_large_to_be_laid_out_is_shown_as_it_comes() {
+    let body = format!("[{}1]", "1,".repeat(9 << 20));
+    let server = serving("application/json", body.clone());
+    assert!(run(&["--color=always", &*server.url("/")]).out == body.as_bytes());
+}
+
+#[test]
+fn lines_end_as_they_should_and_nothing_overwrites_them() {
+    let server = serving("text/plain", "a\r\nb\rc\n");
+    assert_eq!(
+        run(&["--color=always", &*server.url("/")]).text(),
+        "a\nb\\u000dc\n"
+    );
+    assert_eq!(
+        run(&["--color=always", "--stream", &*server.url("/")]).text(),
+        "a\nb\\u000dc\n"
+    );
+    let server = Server::http(|_| Reply::chunked(["a\r", "\nb\r", "c"]));
+    assert_eq!(
+        run(&["--color=always", "--stream", &*server.url("/")]).text(),
+        "a\nb\\u000dc\n"
+    );
+}

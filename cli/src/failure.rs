@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use dimorph::Phase;
+
 use crate::terminal::escaped;
 
 /// Nothing to complain about.
@@ -56,9 +58,11 @@ pub(crate) fn reason(error: &io::Error) -> String {
 /// What is bad about the request itself was not sent; everything else failed on its way.
 impl From<dimorph::Error> for Failure {
     fn from(error: dimorph::Error) -> Self {
-        let status = match error.is_builder() || error.phase() == Some(dimorph::Phase::Build) {
-            true => USAGE,
-            false => FAILED,
+        let status = match error.phase() {
+            Some(Phase::Build) => USAGE,
+            None if error.is_builder() => USAGE,
+            // A redirect may lead to a URL that is none, after something was sent.
+            _ => FAILED,
         };
         Failure {
             status,

@@ -109,7 +109,9 @@ impl Session {
     /// Takes the cookies, headers and credentials of the command line in.
     pub(crate) fn remember(&mut self, plan: &mut Plan, url: &Url) -> Result<()> {
         for (name, value) in plan.cookies.drain(..) {
-            self.cookies.set(name, value, url.as_str())?;
+            self.cookies
+                .set(name, value, url.as_str())
+                .map_err(|error| Failure::usage(error.to_string()))?;
         }
         let mut saved = self.saved(url);
         let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);

@@ -40,6 +40,10 @@ pub(crate) fn body() -> Result<Option<Read>> {
     }
 }
 
+#[cfg_attr(
+    not(unix),
+    allow(dead_code, reason = "elsewhere a file is read as a pipe is")
+)]
 enum Kind {
     File(File),
     Pipe,

@@ -68,6 +68,14 @@ fn a_request_that_fails_is_1_and_says_where() {
 }
 
 #[test]
+fn a_redirect_to_what_is_no_url_failed_on_its_way() {
+    for location in ["ftp://e.org/", "http://", "http://a b/"] {
+        let server = Server::http(move |_| Reply::redirect(302, location));
+        run(&["--follow-redirects", &*server.url("/")]).complaint(1);
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_2_and_sends_nothing() {
     let server = answering(200);
     let url = &*server.url("/");
@@ -101,6 +109,10 @@ fn a_wrong_command_line_is_2_and_sends_nothing() {
         (vec![url, "-h", "a b", "c"], "header name"),
         (vec![url, "-h", "a", "c\nd"], "forbidden character"),
         (vec![url, "--cookies", "a=b", "c"], "LocalProtocolError"),
+        (
+            vec![url, "--cookies", "a=b", "c", "--session", &none],
+            "LocalProtocolError",
+        ),
         (vec![url, "--verify", &none], "none"),
         (vec![url, "--cert", &none], "none"),
         (vec![url, "--proxy", "ftp://x"], "proxy"),

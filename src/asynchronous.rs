@@ -93,7 +93,10 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 pub(crate) use self::connecting::AroundConnect;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
+pub use self::core::event_source::EventSource;
+use self::core::event_source::{Came, Step};
 pub use self::core::iter::Iter;
+pub use self::core::pages::Pages;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
 pub use self::core::upgraded::Upgraded;
@@ -101,6 +104,7 @@ pub use self::transports::Transport;
 use crate::body::{Body, writer_failed};
 use crate::error::Result;
 use crate::shapes::Shape;
+use crate::sse;
 
 crate::top_level::calls!();
 
@@ -236,6 +240,64 @@ impl<S: Shape + Unpin> Stream for Iter<'_, S> {
             if let Some(error) = this.take(piece) {
                 return Poll::Ready(Some(Err(error)));
             }
+        }
+    }
+}
+
+impl Stream for EventSource {
+    type Item = Result<sse::Event>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(came) = ready!(this.pending.poll(cx)) {
+                this.came(came);
+            }
+            match this.step() {
+                Step::Give(item) => return Poll::Ready(item),
+                Step::Read => {
+                    let piece = match this.response_mut() {
+                        Some(response) => ready!(response.poll_piece(false, cx)),
+                        None => Ok(None),
+                    };
+                    this.read(piece);
+                }
+                Step::Sleep(until) => this.pending.begin(Box::pin(async move {
+                    rt::sleep_until(until).await;
+                    Came::Time
+                })),
+                Step::Send(request) => {
+                    let client = this.client.clone();
+                    this.pending.begin(Box::pin(async move {
+                        Came::Answer(client.start(request).await)
+                    }));
+                }
+            }
+        }
+    }
+}
+
+/// Gives the pages.
+impl Stream for Pages {
+    type Item = Result<Response>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.pending.is_idle() {
+            let Some(mut walk) = this.walk.take() else {
+                return Poll::Ready(None);
+            };
+            this.pending.begin(Box::pin(async move {
+                let page = walk.step().await;
+                (walk, page)
+            }));
+        }
+        match ready!(this.pending.poll(cx)) {
+            Some((walk, page)) => {
+                this.walk = Some(walk);
+                Poll::Ready(page)
+            }
+            None => Poll::Ready(None),
         }
     }
 }

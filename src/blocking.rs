@@ -80,7 +80,9 @@ use bytes::Buf;
 pub(crate) use self::connecting::AroundConnect;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
+pub use self::core::event_source::EventSource;
 pub use self::core::iter::Iter;
+pub use self::core::pages::Pages;
 pub use self::core::request_builder::RequestBuilder;
 pub use self::core::response::Response;
 pub use self::core::upgraded::Upgraded;
@@ -89,6 +91,7 @@ use crate::body::{Body, writer_failed};
 use crate::config::Wait;
 use crate::error::Result;
 use crate::shapes::Shape;
+use crate::sse;
 
 crate::top_level::calls!();
 
@@ -138,6 +141,23 @@ impl<S: Shape> Iterator for Iter<'_, S> {
 
     fn next(&mut self) -> Option<Self::Item> {
         Iter::next(self)
+    }
+}
+
+impl Iterator for EventSource {
+    type Item = Result<sse::Event>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        EventSource::next(self)
+    }
+}
+
+/// Gives the pages.
+impl Iterator for Pages {
+    type Item = Result<Response>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Pages::next(self)
     }
 }
 

@@ -1,21 +1,56 @@
 //! JSON bodies, both ways.
 
+mod failure;
+
+use std::borrow::Cow;
+
+use http::HeaderValue;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
+
+use crate::error::{Error, ErrorKind};
 
 /// Reads JSON in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 ///
 /// RFC 8259 knows UTF-8 only; older services send the others, and RFC 4627 section 3 shows how to
 /// tell them apart: a JSON text begins with ASCII, so the place of its zero bytes gives the width.
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(&text(bytes)?)
+}
+
+/// Reads JSON as [`from_slice`] does; the error says what is wrong with `what`, and where.
+///
+/// # Errors
+/// `Json`. It repeats no value that was read.
+pub(crate) fn read<T: DeserializeOwned>(
+    what: &str,
+    bytes: &[u8],
+    content_type: Option<&HeaderValue>,
+) -> Result<T, Error> {
+    from_slice(bytes).map_err(|error| {
+        let why = match text(bytes) {
+            Ok(text) => failure::describe::<T>(&error, &text, content_type),
+            Err(_) => format!(": {error}"),
+        };
+        Error::new(
+            ErrorKind::Json,
+            format!("{what} is not the JSON expected{why}"),
+        )
+        .with_source(failure::without_values(error))
+    })
+}
+
+/// The text in UTF-8, as far as it is: the parser tells where it is not.
+fn text(bytes: &[u8]) -> Result<Cow<'_, [u8]>, serde_json::Error> {
     match detect(bytes) {
-        (Unicode::Utf8, bom) => serde_json::from_slice(&bytes[bom..]),
-        (width, bom) => {
-            let text = width.decode(&bytes[bom..]).ok_or_else(|| {
-                serde_json::Error::custom(format_args!("the body is not valid {width:?}"))
-            })?;
-            serde_json::from_str(&text)
-        }
+        (Unicode::Utf8, bom) => Ok(Cow::Borrowed(&bytes[bom..])),
+        (width, bom) => match width.decode(&bytes[bom..]) {
+            Some(text) => Ok(Cow::Owned(text.into_bytes())),
+            None => {
+                let message = format_args!("the body is not valid {width:?}");
+                Err(serde_json::Error::custom(message))
+            }
+        },
     }
 }
 

@@ -181,6 +181,7 @@ pub mod multipart;
 mod no_proxy;
 mod pairs;
 mod params;
+mod part_file;
 mod pool_state;
 mod proto;
 mod proxy;
@@ -190,6 +191,7 @@ mod routes;
 mod shapes;
 #[cfg(feature = "tracing")]
 mod spans;
+pub mod sse;
 mod stream_id;
 mod text;
 #[cfg(feature = "rustls")]

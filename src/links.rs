@@ -146,7 +146,7 @@ impl Link {
         }
     }
 
-    fn has_relation(&self, wanted: &str) -> bool {
+    pub(crate) fn has_relation(&self, wanted: &str) -> bool {
         self.rel().is_some_and(|rel| {
             rel.split_ascii_whitespace()
                 .any(|rel| rel.eq_ignore_ascii_case(wanted))

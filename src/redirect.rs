@@ -126,26 +126,23 @@ fn next_method(method: &Method, status: StatusCode) -> Method {
     if to_get { Method::GET } else { method.clone() }
 }
 
-/// Where a `location` leads, seen from `current`.
-fn next_url(current: &Url, location: &HeaderValue) -> Result<Url> {
+/// Where `target`, which is called `what`, leads, seen from `current`.
+fn next_url(current: &Url, target: &[u8], what: &str) -> Result<Url> {
     let bad = |why: &str| {
-        let shown: String = String::from_utf8_lossy(location.as_bytes())
+        let shown: String = String::from_utf8_lossy(target)
             .escape_debug()
             .take(100)
             .collect();
+        let shown = without_credentials(&shown);
         Error::new(
             ErrorKind::RemoteProtocolError,
-            format!(
-                "the redirect's location `{}` {why}",
-                without_credentials(&shown)
-            ),
+            format!("{what} `{shown}` {why}"),
         )
-        .in_phase(Phase::Redirect)
     };
-    let text = match std::str::from_utf8(location.as_bytes()) {
+    let text = match std::str::from_utf8(target) {
         Ok(text) => text.trim().to_owned(),
         // Not UTF-8: each byte is its own character, as in HTTPX.
-        Err(_) => location.as_bytes().iter().map(|&b| b as char).collect(),
+        Err(_) => target.iter().map(|&b| b as char).collect(),
     };
     if text.bytes().any(|b| b.is_ascii_control()) {
         return Err(bad("contains a control character"));
@@ -154,11 +151,9 @@ fn next_url(current: &Url, location: &HeaderValue) -> Result<Url> {
         .join(&text)
         .map_err(|error| bad("cannot be followed").with_source(error))?;
     if !matches!(next.scheme(), "http" | "https") {
-        let message = format!(
-            "the redirect leads to the scheme `{}`, which is not supported",
-            next.scheme()
-        );
-        return Err(Error::new(ErrorKind::UnsupportedProtocol, message).in_phase(Phase::Redirect));
+        let scheme = next.scheme();
+        let message = format!("{what} leads to the scheme `{scheme}`, which is not supported");
+        return Err(Error::new(ErrorKind::UnsupportedProtocol, message));
     }
     if next.host_str().is_none_or(str::is_empty) {
         return Err(bad("has no host"));
@@ -201,20 +196,75 @@ pub(crate) fn next_request(
     location: &HeaderValue,
     config: Option<&ClientConfig>,
 ) -> Result<Request> {
-    let url = next_url(request.url(), location)?;
     let method = next_method(request.method(), status);
+    next_url(
+        request.url(),
+        location.as_bytes(),
+        "the redirect's location",
+    )
+    .and_then(|url| moved(request, method, url, config))
+    .map_err(|error| error.in_phase(Phase::Redirect))
+}
+
+/// Makes the request for the next page of a listing, by the link in a response to `request`, or to what redirects made of it: `hops`
+/// are the URLs that they led to.
+///
+/// # Errors
+/// As [`next_request`].
+pub(crate) fn next_page(
+    request: &Request,
+    hops: &[&Url],
+    target: &str,
+    config: &ClientConfig,
+) -> Result<Request> {
+    let method = match *request.method() {
+        Method::HEAD => Method::HEAD,
+        _ => Method::GET,
+    };
+    let own_cookies = (!merge::cookies_are_ours(request))
+        .then(|| request.headers().get(COOKIE).cloned())
+        .flatten();
+    let mut page = None;
+    for hop in hops {
+        let from = page.as_ref().unwrap_or(request);
+        page = Some(moved(from, method.clone(), (*hop).clone(), Some(config))?);
+    }
+    let from = page.as_ref().unwrap_or(request);
+    let mut url = next_url(from.url(), target.as_bytes(), "the link to the next page")?;
+    let same = same_origin(from.url(), &url);
+    if (same || is_upgrade_to_https(from.url(), &url)) && !has_userinfo(&url) {
+        // What a link leaves out is still what the listing was asked for with. Neither fails for a URL with a host.
+        let _ = url.set_username(from.url().username());
+        let _ = url.set_password(from.url().password());
+    }
+    let mut next = moved(from, method, url, Some(config))?;
+    if let Some(cookies) = own_cookies
+        && same
+        && hops.iter().all(|hop| same_origin(hop, request.url()))
+    {
+        next.headers_mut().insert(COOKIE, cookies);
+    }
+    Ok(next)
+}
+
+fn has_userinfo(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// The request at another URL, without what must not go there.
+fn moved(
+    request: &Request,
+    method: Method,
+    url: Url,
+    config: Option<&ClientConfig>,
+) -> Result<Request> {
     let same = same_origin(request.url(), &url);
     let keeps_credentials = same || is_upgrade_to_https(request.url(), &url);
 
     let mut next = request.without_body();
     let drops_body = method != *request.method();
     if !drops_body {
-        next.set_body(
-            request
-                .body()
-                .try_clone()
-                .map_err(|error| error.in_phase(Phase::Redirect))?,
-        );
+        next.set_body(request.body().try_clone()?);
     }
     *next.method_mut() = method;
     next.set_location(Location::from_url(url)?);

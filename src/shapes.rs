@@ -1,9 +1,10 @@
-//! The shapes in which a streamed body is given out: chunks of bytes, text, lines.
+//! The shapes in which a streamed body is given out: chunks of bytes, text, lines; events stand in `sse/`.
 
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::error::Error;
 use crate::lines::LineSplitter;
 use crate::text::TextDecoder;
 
@@ -37,6 +38,11 @@ pub trait Shape: sealed::Shape {
     fn holds(&self) -> bool {
         true
     }
+    /// What ended it, once; what came before is out by then.
+    #[doc(hidden)]
+    fn failure(&mut self) -> Option<Error> {
+        None
+    }
 }
 
 mod sealed {
@@ -44,6 +50,7 @@ mod sealed {
     impl Shape for super::Chunks {}
     impl Shape for super::Text {}
     impl Shape for super::Lines {}
+    impl Shape for crate::sse::Events {}
 }
 
 /// Bytes: pieces as they come, or all of one size but the last. The items of `iter_bytes` and `iter_raw`.

@@ -125,8 +125,10 @@ fn no_public_type_is_missing_from_the_test_of_secrets() {
         let namesakes = ["auth", "transport"];
         let module =
             path.and_then(|path| namesakes.iter().find(|part| path.contains(&json!(part))));
+        let of_sse = path.is_some_and(|path| path.contains(&json!("sse")));
         public.push(match (module, name) {
             (Some(module), "Response") => format!("{module}::Response"),
+            (None, "Event") if of_sse => "sse::Event".to_owned(),
             _ => name.to_owned(),
         });
     }

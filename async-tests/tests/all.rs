@@ -25,6 +25,9 @@ mod apps;
 #[path = "asynchronous/auth_flows.rs"]
 mod auth_flows;
 
+#[path = "asynchronous/events.rs"]
+mod events;
+
 #[path = "asynchronous/given_up.rs"]
 mod given_up;
 
@@ -40,8 +43,14 @@ mod layers;
 #[path = "asynchronous/only.rs"]
 mod only;
 
+#[path = "asynchronous/pages.rs"]
+mod pages;
+
 #[path = "asynchronous/proxies.rs"]
 mod proxies;
+
+#[path = "asynchronous/saving.rs"]
+mod saving;
 
 #[path = "asynchronous/tower.rs"]
 mod tower;

@@ -1,6 +1,7 @@
 //! What the server answers: httpbin's addresses as far as the book asks for them, the same for every host.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,7 +13,8 @@ use sync_tests::{Proxy, Received, Reply};
 /// Where the snippet's process learns what the proxies were asked.
 pub(crate) const PROXY_LOG: &str = "/stage/proxies";
 
-pub(crate) fn answer(request: &Received, proxies: &[Proxy]) -> Reply {
+/// `busy` is set when the listing of reports has refused a request.
+pub(crate) fn answer(request: &Received, proxies: &[Proxy], busy: &AtomicBool) -> Reply {
     let (path, query) = request
         .target
         .split_once('?')
@@ -38,6 +40,10 @@ pub(crate) fn answer(request: &Received, proxies: &[Proxy]) -> Reply {
         }
         ["delay"] => Reply::ok("at last").after(Duration::from_millis(400)),
         ["log"] => Reply::chunked(["one\ntwo\n", "three"]).header("content-type", "text/plain"),
+        ["prices"] => prices(request.header("last-event-id")),
+        ["chat"] => events(
+            "data: {\"text\": \"Pieces \"}\n\ndata: {\"text\": \"of eight!\"}\n\ndata: [DONE]\n\n",
+        ),
         // Flows: a token to be shown, a signature to be made, a token to be made anew.
         ["token"] => allowed(request.header("x-authentication").is_some()),
         ["signed"] => {
@@ -46,9 +52,25 @@ pub(crate) fn answer(request: &Received, proxies: &[Proxy]) -> Reply {
         }
         ["fresh"] => allowed(request.header("x-authentication") == Some("fresh")),
         ["refresh"] => json_reply(&json!({ "access_token": "fresh", "refresh_token": "next" })),
+        ["items"] => items(query),
+        ["reports"] => reports(request, query, busy),
+        ["large.iso"] => image(request),
         ["orders"] => json_reply(&json!({ "id": 7 })),
         _ => Reply::ok("Hello, world!").header("content-type", "text/html; charset=utf-8"),
     }
+}
+
+/// Two prices, a connection each.
+fn prices(last: Option<&str>) -> Reply {
+    match last {
+        None => events("retry: 5\nid: 1\nevent: price\ndata: {\"eur\": 12}\n\n"),
+        Some("1") => events("retry: 5\nid: 2\nevent: price\ndata: {\"eur\": 11}\n\n"),
+        Some(_) => Reply::status(204),
+    }
+}
+
+fn events(text: &str) -> Reply {
+    Reply::chunked([text]).header("content-type", "text/event-stream")
 }
 
 /// What the server of HTTP/2 does with a connection: it greets, has a page with a hint and a log with a trailer, and sends back
@@ -70,6 +92,58 @@ pub(crate) fn serve_http2(link: &mut Link<'_>) -> io::Result<()> {
         link.answer(stream, answer)?;
     }
     Ok(())
+}
+
+/// A listing of five, two to a page.
+fn items(query: &str) -> Reply {
+    let page = page(query);
+    let all: Vec<Value> = (1..=5).map(|id| json!({ "id": id })).collect();
+    let items: Vec<_> = all.chunks(2).nth(page - 1).unwrap_or_default().into();
+    let reply = json_reply(&items.into());
+    match page {
+        ..3 => reply.header("link", &format!("</items?page={}>; rel=\"next\"", page + 1)),
+        _ => reply,
+    }
+}
+
+/// A listing of two pages, the second of which is refused at first.
+fn reports(request: &Received, query: &str, busy: &AtomicBool) -> Reply {
+    if page(query) == 1 {
+        let link = format!("<{}?page=2>; rel=\"next\"", request.url());
+        return json_reply(&json!(["a report"])).header("link", &link);
+    }
+    match busy.swap(true, Ordering::SeqCst) {
+        false => Reply::status(429).header("retry-after", "0"),
+        true => json_reply(&json!(["another"])),
+    }
+}
+
+fn page(query: &str) -> usize {
+    let page = pairs(query).find(|(name, _)| *name == "page");
+    page.and_then(|(_, page)| page.parse().ok()).unwrap_or(1)
+}
+
+/// A large file, or what is left of it from where a range begins.
+fn image(request: &Received) -> Reply {
+    let whole: Vec<u8> = (0..250_000_u32).map(|n| (n % 251) as u8).collect();
+    let known = request.header("if-range") == Some("\"v1\"");
+    let from = request.header("range").filter(|_| known);
+    let from = from.and_then(|range| {
+        range
+            .strip_prefix("bytes=")?
+            .strip_suffix('-')?
+            .parse()
+            .ok()
+    });
+    let reply = match from {
+        Some(from) => Reply::status(206)
+            .header("content-range", &format!("bytes {from}-249999/250000"))
+            .body(&whole[from..]),
+        None => Reply::ok(whole),
+    };
+    reply
+        .header("etag", "\"v1\"")
+        .header("accept-ranges", "bytes")
 }
 
 fn allowed(yes: bool) -> Reply {

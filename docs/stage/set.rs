@@ -1,6 +1,7 @@
 //! What is set up for one snippet.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::{env, fs, process};
 
@@ -47,7 +48,11 @@ impl Set {
         let proxies = Arc::<OnceLock<[Proxy; 2]>>::default();
         let server = Server::answering(tls.clone(), {
             let proxies = Arc::clone(&proxies);
-            move |request| bin::answer(request, proxies.get().map_or(&[], |proxies| proxies))
+            let busy = AtomicBool::default();
+            move |request| {
+                let proxies = proxies.get().map_or(&[][..], |proxies| proxies);
+                bin::answer(request, proxies, &busy)
+            }
         });
         let digest = DigestServer::builder("user", "pass")
             .challenge(Challenge::new("SHA-256"))

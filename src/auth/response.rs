@@ -115,19 +115,13 @@ impl Response {
     /// Returns the body as JSON.
     ///
     /// # Errors
-    /// `Json` where the body is not what `T` takes; `ResponseNotRead` where the scheme does not
+    /// `Json` where the body is not what `T` takes: the message has line, column and path, and repeats no value; `ResponseNotRead` where the scheme does not
     /// [require the body](super::Auth::requires_response_body).
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
-        crate::json::from_slice(self.read()?).map_err(|error| {
-            Error::new(
-                ErrorKind::Json,
-                format!("the body is not the JSON expected: {error}"),
-            )
-            .with_source(error)
-            .in_phase(Phase::Auth)
-            .with_url(self.url())
-        })
+        let content_type = self.0.headers.get(CONTENT_TYPE);
+        crate::json::read("the body", self.read()?, content_type)
+            .map_err(|error| error.in_phase(Phase::Auth).with_url(self.url()))
     }
 
     fn read(&self) -> Result<&Bytes> {

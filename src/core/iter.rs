@@ -8,6 +8,7 @@ use super::dual;
 use super::response::Response;
 use crate::error::{Error, Result};
 use crate::shapes::{Chunks, Shape, Text};
+use crate::sse::Events;
 
 /// The body of a response, item by item; made by the `iter_*` methods of [`Response`].
 ///
@@ -60,10 +61,19 @@ impl<'a, S: Shape> Iter<'a, S> {
         }
     }
 
+    /// Refuses the body for what it is.
+    pub(crate) fn refuse(&mut self, error: Error) {
+        self.state = State::Refused(self.response.locate(error));
+    }
+
     /// What can be given without reading; `None`: a piece is needed first.
     pub(crate) fn ready(&mut self) -> Option<Option<Result<S::Item>>> {
         if let Some(item) = self.shape.pop() {
             return Some(Some(Ok(item)));
+        }
+        if let Some(error) = self.shape.failure() {
+            self.state = State::Ended;
+            return Some(Some(Err(self.response.failed(error))));
         }
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Ended => Some(None),
@@ -72,6 +82,9 @@ impl<'a, S: Shape> Iter<'a, S> {
                 self.shape.push(content);
                 let first = self.shape.pop();
                 if first.is_none() {
+                    if let Some(error) = self.shape.failure() {
+                        return Some(Some(Err(self.response.failed(error))));
+                    }
                     self.shape.finish();
                     return Some(self.shape.pop().map(Ok));
                 }
@@ -144,6 +157,15 @@ assert_eq!(text.next()"#,
     #[must_use]
     pub fn chunk_size(mut self, characters: usize) -> Self {
         self.shape.set_size(characters);
+        self
+    }
+}
+
+impl Iter<'_, Events> {
+    /// Limits a line, and the data of an event, in bytes; default: 8 MiB. What is larger is `LimitExceeded`.
+    #[must_use]
+    pub fn max_event_size(mut self, bytes: usize) -> Self {
+        self.shape.set_max_event_size(bytes);
         self
     }
 }

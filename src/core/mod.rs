@@ -11,6 +11,7 @@ pub(crate) mod builder;
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod dial;
+pub(crate) mod event_source;
 pub(crate) mod failure;
 pub(crate) mod handled;
 pub(crate) mod http11;
@@ -18,6 +19,7 @@ pub(crate) mod http11;
 pub(crate) mod http2;
 pub(crate) mod iter;
 pub(crate) mod layer;
+pub(crate) mod pages;
 #[cfg_attr(
     not(feature = "http2"),
     allow(dead_code, reason = "only the async form polls then")
@@ -26,6 +28,7 @@ pub(crate) mod polled;
 pub(crate) mod pool;
 pub(crate) mod request_builder;
 pub(crate) mod response;
+pub(crate) mod save;
 pub(crate) mod send;
 pub(crate) mod stream;
 #[cfg_attr(not(feature = "rustls"), path = "no_tls.rs")]

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::client::Client;
 use super::dual;
+use super::event_source::EventSource;
+use super::pages::Pages;
 use super::response::Response;
 use crate::auth::{BearerAuth, Choice, IntoAuth};
 use crate::body::Body;
@@ -652,12 +654,44 @@ let response = client.send(request)"#,
         self.build_split().1
     }
 
+    /// Makes a source of server-sent events, which connects, and connects again where the stream ends.
+    ///
+    /// It asks for `accept: text/event-stream` and `cache-control: no-store`, unless this request has such fields, and for no zstd, which would
+    /// hold events back. Nothing is sent before the first event is asked for; what is bad about the request is the first item then.
+    #[doc = example!(
+        "let mut events = Client::new().get(\"https://example.org/events\").event_source();\nwhile let Some(event) = events.next()", " {\n    let event = event?;\n    println!(\"{}: {}\", event.event(), event.data());\n}"
+    )]
+    pub fn event_source(self) -> EventSource {
+        let (client, request) = self.build_split();
+        EventSource::new(client, request)
+    }
+
     /// Splits into the client and the request, merged.
     fn build_split(self) -> (Client, Result<Request>) {
         let merged = self.request.and_then(|request| {
             merge::finish(self.client.config(), request, &self.params, &self.cookies)
         });
         (self.client, merged)
+    }
+
+    /// Asks for the pages of a listing, one after the other: for this one, then for that which the `link` header of each response names
+    /// as `rel="next"` (RFC 8288).
+    ///
+    /// The pages after the first are asked for by `GET` (after `HEAD` by `HEAD`), with the same headers and options; timeouts count for each
+    /// page. Query parameters given here are the first page's: the link has the server's own. To another origin go no credentials, as
+    /// after a [redirect](super::builder::ClientBuilder::follow_redirects), nor do they come back later. A link that leads to a page
+    /// that was there before is an error; [`max_pages`](Pages::max_pages) ends earlier. A response whose status is an error is given, and is the last one.
+    ///
+    #[doc = example!(
+        "let mut pages = Client::new().get(\"https://api.example.com/items\").pages();\nwhile let Some(page) = pages.next()",
+        " {\n    let items: Vec<String> = page?.error_for_status()?.json()",
+        "?;\n    println!(\"{items:?}\");\n}"
+    )]
+    ///
+    /// In the blocking form it is an iterator, in the async form a stream.
+    pub fn pages(self) -> Pages {
+        let (client, first) = self.build_split();
+        Pages::new(client, first)
     }
 
     /// Makes a second builder of the same content; `None` where the body is a reader or stream, or something is bad.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
@@ -29,6 +29,7 @@ use crate::proto::h1::ResponseHead;
 use crate::redirect;
 use crate::request::{RedactedUrl, Request};
 use crate::shapes::{Chunks, Lines, Text};
+use crate::sse::{self, Events};
 use crate::stream_id::{StreamExtensions, StreamId};
 use crate::text;
 use crate::transport::{self, Content, Head};
@@ -368,15 +369,17 @@ assert_eq!(response.content_length(), Some(5));"#
         if self.inner.body.is_decoded() {
             return None;
         }
-        let announced = self
-            .inner
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok());
-        announced.or_else(|| match self.inner.body.was_touched() {
-            true => None,
-            false => self.inner.body.remaining(),
-        })
+        self.announced()
+            .or_else(|| match self.inner.body.was_touched() {
+                true => None,
+                false => self.inner.body.remaining(),
+            })
+    }
+
+    /// How many bytes will have come over the wire, where the head announces it.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        let value = self.inner.headers.get(CONTENT_LENGTH)?;
+        value.to_str().ok()?.split(',').next()?.trim().parse().ok()
     }
 
     /// Tells whether a content coding is taken off the body, so that `content-encoding` and `content-length` are not its own.
@@ -407,7 +410,30 @@ assert_eq!(response.trailers().unwrap()["x-checksum"], "3c5a");"#
         self.inner.body.trailers()
     }
 
+    /// Returns how long the server asks to wait before another request, by its `retry-after` header (RFC 9110 section 10.2.3); `None` where
+    /// there is none, or it is neither a number of seconds nor a date.
+    ///
+    /// A date counts from the response's own `date`, so that a clock that is wrong on either side does not matter; where there is none,
+    /// from now. One that has passed is zero. What it says is not bounded: [`Retry`](crate::transport::Retry) waits, and knows when not to.
+    ///
+    /// ```no_run
+    /// # fn example(response: dimorph::blocking::Response) {
+    /// use std::time::Duration;
+    ///
+    /// if response.status() == 429 {
+    ///     let pause = response.retry_after().unwrap_or(Duration::from_secs(1));
+    ///     std::thread::sleep(pause.min(Duration::from_secs(60)));
+    /// }
+    /// # }
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        transport::retry_after_of(&self.inner.headers, SystemTime::now)
+    }
+
     /// Returns the links of the `link` header (RFC 8288), by their relation.
+    ///
+    /// `links().get("next")` is that to the next page of a listing; its URL may be relative, so
+    /// `response.url().join(next.url())` is where it leads. [`pages`](super::request_builder::RequestBuilder::pages) follows them.
     ///
     /// # Example
     ///
@@ -554,7 +580,7 @@ assert!(response.raise_for_status().is_err());"#
         }
     }
 
-    fn status_error(&self) -> Error {
+    pub(crate) fn status_error(&self) -> Error {
         let what = match self.inner.status.as_u16() / 100 {
             1 => "Informational response",
             3 => "Redirect response",
@@ -686,6 +712,24 @@ while let Some(line) = lines.next()"#,
     pub fn iter_lines(&mut self) -> Iter<'_, Lines> {
         let shape = Lines::new(Some(&self.encoding()));
         Iter::new(self, false, shape)
+    }
+
+    /// Reads the body as server-sent events (`text/event-stream`), each as soon as it is whole.
+    ///
+    /// The first item is an error, `RemoteProtocolError`, where the `content-type` is another one; the body can still be read in other ways then. An
+    /// event that the end of the body cuts off is dropped. It reads this one response: an
+    /// [`event_source`](super::request_builder::RequestBuilder::event_source) connects again. A client's read timeout holds for the silence between
+    /// events too; `.timeout(…)` on the request sets another one.
+    #[doc = example!(
+        "let mut response = Client::new().get(\"https://example.org/events\").send()", "?;\nlet mut events = response.iter_sse();\nwhile let Some(event) = events.next()", " {\n    println!(\"{}\", event?.data());\n}"
+    )]
+    pub fn iter_sse(&mut self) -> Iter<'_, Events> {
+        let checked = sse::of_events(self.inner.status, &self.inner.headers);
+        let mut events = Iter::new(self, false, Events::new());
+        if let Err(error) = checked {
+            events.refuse(error);
+        }
+        events
     }
 
     /// Begins a walk through the body: a buffered one can be walked again, a consumed one cannot.
@@ -833,18 +877,15 @@ assert_eq!(response.text_with_charset("windows-1252")"#,
     /// Reads the whole body as JSON, in UTF-8, UTF-16 or UTF-32.
     ///
     /// # Errors
-    /// As [`bytes`](Response::bytes); `Json` where the body is not what `T` takes.
+    /// As [`bytes`](Response::bytes); `Json` where the body is not what `T` takes. Its message has line, column (in bytes) and the path of
+    /// the place, such as `items[3].name`; the path is looked for after a failure only. It names fields and repeats no value, unless `T` has a
+    /// message of its own that does; the [source](std::error::Error::source) is a `serde_json::Error` of which the same is true.
     #[cfg(feature = "json")]
     pub async fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T> {
         let bytes = self.whole().await?;
-        crate::json::from_slice(&bytes).map_err(|error| {
-            let message = format!("the body is not the JSON expected: {error}");
-            self.locate(
-                Error::new(ErrorKind::Json, message)
-                    .with_source(error)
-                    .in_phase(Phase::Decode),
-            )
-        })
+        let content_type = self.inner.headers.get(CONTENT_TYPE);
+        crate::json::read("the body", &bytes, content_type)
+            .map_err(|error| self.locate(error.in_phase(Phase::Decode)))
     }
 
     /// Reads the whole body and keeps it, so that [`content`](Response::content) gives it (HTTPX's `read`).

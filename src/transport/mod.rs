@@ -67,6 +67,7 @@ pub use recording::{MatchOn, Mode, Recorded, Recorder, Recording, Replay};
 pub use response::Response;
 pub(crate) use response::{Content, Head};
 pub use retry::{Attempts, Retry, Retrying};
+pub(crate) use retry::{fraction, retry_after_of};
 pub(crate) use script::{Play, Script};
 #[cfg(feature = "tower")]
 pub use tower::{FromService, IntoService};

@@ -125,10 +125,7 @@ impl MockCall {
                 "the body of the call is a reader or stream, or too large to look at",
             ));
         };
-        crate::json::from_slice(body).map_err(|error| {
-            let message = format!("the body of the call is not the JSON expected: {error}");
-            Error::new(ErrorKind::Json, message).with_source(error)
-        })
+        crate::json::read("the body of the call", body, None)
     }
 
     /// Returns the parameters of the route's path.

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 
 /// Reads `Retry-After = HTTP-date / delay-seconds`; `None` where it is missing or neither.
 ///
@@ -15,6 +15,16 @@ pub(super) fn retry_after(headers: &HeaderMap, date: SystemTime) -> Option<Durat
     }
     let until = httpdate::parse_http_date(value).ok()?;
     Some(until.duration_since(date).unwrap_or_default())
+}
+
+/// The same for a response whose `date` says when it was made; `now` is asked where none does.
+pub(crate) fn retry_after_of(
+    headers: &HeaderMap,
+    now: impl FnOnce() -> SystemTime,
+) -> Option<Duration> {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let made = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+    retry_after(headers, made.unwrap_or_else(now))
 }
 
 #[cfg(test)]
@@ -61,5 +71,26 @@ mod tests {
             assert_eq!(found, expected, "{:?}", String::from_utf8_lossy(value));
         }
         assert_eq!(retry_after(&HeaderMap::new(), date), None);
+    }
+
+    #[test]
+    fn a_date_counts_from_that_of_the_response_and_else_from_now() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let mut headers = HeaderMap::new();
+        let until = HeaderValue::from_static("Sun, 06 Nov 1994 08:49:47 GMT");
+        headers.insert(RETRY_AFTER, until);
+        let cases = [
+            (None, 10),
+            (Some("Sun, 06 Nov 1994 08:49:44 GMT"), 3),
+            (Some("Sun, 06 Nov 1994 08:49:50 GMT"), 0),
+            (Some("yesterday"), 10),
+        ];
+        for (date, seconds) in cases {
+            if let Some(date) = date {
+                headers.insert(DATE, HeaderValue::from_static(date));
+            }
+            let found = retry_after_of(&headers, || now);
+            assert_eq!(found, Some(Duration::from_secs(seconds)), "{date:?}");
+        }
     }
 }

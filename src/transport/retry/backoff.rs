@@ -34,7 +34,7 @@ impl Backoff {
 }
 
 /// A random number from 0 up to, but without, 1.
-fn fraction() -> f64 {
+pub(crate) fn fraction() -> f64 {
     // A machine without randomness waits the whole time.
     let bits = getrandom::u32().unwrap_or(u32::MAX);
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 
 use self::after::retry_after;
+pub(crate) use self::after::retry_after_of;
 use self::backoff::Backoff;
+pub(crate) use self::backoff::fraction;
 use self::budget::Budget;
 use super::deadline::Deadline;
 use super::{Handler, Handling, Next, Response};

@@ -104,6 +104,22 @@ fn a_response_is_a_reader_and_gives_iterators()
 }
 
 #[test]
+fn pages_are_an_iterator() -> Result<()> {
+    let server = Server::http(|request| match request.target.as_str() {
+        "/3" => Reply::ok("3"),
+        target => {
+            let next = target[1..].parse::<u32>().unwrap() + 1;
+            Reply::ok(&target[1..]).header("link", &format!("</{next}>; rel=next"))
+        }
+    });
+    let client = Client::new();
+    let pages = client.get(server.url("/1")).pages();
+    let texts: Vec<String> = pages.map(|page| page?.text()).collect::<Result<_>>()?;
+    assert_eq!(texts, ["1", "2", "3"]);
+    Ok(())
+}
+
+#[test]
 fn read_gives_io_errors_with_the_error_inside() {
     let server = Server::wire(|wire| {
         wire.read_head()?;

@@ -109,6 +109,31 @@ async fn trailers_are_there_after_the_body() {
     assert!(response.headers().get("x-sum").is_none());
 }
 
+#[dual]
+#[form_test]
+async fn retry_after_is_told_in_seconds_or_from_the_response_s_own_date() {
+    let server = Server::http(|request| {
+        let reply = Reply::status(429).header("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        match &request.target[1..] {
+            "none" => reply,
+            value => reply.header("retry-after", &value.replace('_', " ")),
+        }
+    });
+    let client = client();
+    for (path, expected) in [
+        ("120", Some(120)),
+        ("Sun,_06_Nov_1994_08:49:47_GMT", Some(10)),
+        ("Sun,_06_Nov_1994_08:49:27_GMT", Some(0)),
+        ("soon", None),
+        ("none", None),
+    ] {
+        let url = format!("{}{path}", server.url("/"));
+        let response = client.get(url).send().await.unwrap();
+        let expected = expected.map(Duration::from_secs);
+        assert_eq!(response.retry_after(), expected, "{path}");
+    }
+}
+
 #[derive(Debug, PartialEq, Deserialize)]
 struct Seen {
     method: String,

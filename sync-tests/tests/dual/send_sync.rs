@@ -3,7 +3,7 @@
 use dimorph::{Body, Error, Request};
 
 use super::dual;
-use super::form::{Client, ClientBuilder, RequestBuilder, Response};
+use super::form::{Client, ClientBuilder, EventSource, Pages, RequestBuilder, Response};
 
 const fn send<T: Send>() {}
 const fn send_and_sync<T: Send + Sync>() {}
@@ -16,6 +16,8 @@ const _: () = {
     send_and_sync::<Error>();
     send::<RequestBuilder>();
     send::<Response>();
+    send::<EventSource>();
+    send::<Pages>();
 };
 
 /// Every call of a response, in one function whose future a task must be able to take.
@@ -31,6 +33,10 @@ async fn everything(client: Client) -> dimorph::Result<()> {
     text.next().await;
     let mut bytes = response.iter_bytes();
     bytes.next().await;
+    let mut events = response.iter_sse();
+    events.next().await;
+    let mut source = client.get("http://x.test/").event_source();
+    source.next().await;
     let mut raw = response.iter_raw();
     raw.next().await;
     response.copy_to(&mut Vec::new()).await?;
@@ -43,6 +49,10 @@ async fn everything(client: Client) -> dimorph::Result<()> {
         .json::<()>()
         .await?;
     client.get("http://x.test/").send().await?.upgrade().await?;
+    let response = client.get("http://x.test/").send().await?;
+    response.save_to_with("x", |_| {}).await?;
+    let mut pages = client.get("http://x.test/").pages();
+    pages.next().await;
     client.close().await;
     Ok(())
 }

@@ -46,6 +46,8 @@ const PUBLIC_TYPES: &[&str] = &[
     "ErrorKind",
     "Event",
     "EventKind",
+    "EventSource",
+    "Events",
     "Exchange",
     "Fault",
     "Form",
@@ -73,6 +75,7 @@ const PUBLIC_TYPES: &[&str] = &[
     "Next",
     "NoProxy",
     "Nothing",
+    "Pages",
     "Part",
     "PathParams",
     "Phase",
@@ -103,11 +106,12 @@ const PUBLIC_TYPES: &[&str] = &[
     "Ureq",
     "Verify",
     "auth::Response",
+    "sse::Event",
     "transport::Response",
 ];
 
 /// Those of which nobody holds a value: an `Iter` or an `App` has them inside.
-const INSIDE: [&str; 3] = ["FromFn", "Lines", "Text"];
+const INSIDE: [&str; 4] = ["Events", "FromFn", "Lines", "Text"];
 
 /// Whatever has one of these in it shows a secret: as it is, as Basic has it, percent-encoded.
 const SECRETS: [&str; 4] = ["hush", "dG9tOmh1c2g", "hus%68", "cGVlazpodXNo"];
@@ -134,6 +138,7 @@ impl Shown {
             .find(|m| path.contains(&format!("::{m}::response::")))
         {
             Some(module) => format!("{module}::{name}"),
+            None if path.contains("::sse::event::") => format!("sse::{name}"),
             None => name.to_owned(),
         };
         if path.starts_with("dimorph::") {
@@ -214,6 +219,8 @@ fn answer(request: &Received) -> Reply {
         "/head" => Reply::raw("HTTP/1.1 200 OK\r\nset-cookie: s=hush\0\r\n\r\n").closing(),
         "/status" => Reply::raw("nonsense\r\n\r\n").closing(),
         "/gzip" => Reply::ok("hush").header("content-encoding", "gzip"),
+        "/events" => Reply::chunked(["id: hush\ndata: hush\n\nhush\ndata: hush\n\n"])
+            .header("content-type", "text/event-stream"),
         "/switch" => Reply::raw(
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nhush",
         ),
@@ -306,6 +313,7 @@ async fn aut_06_no_type_shows_a_secret_and_none_is_forgotten() {
         }
     }
     walk(&shown, &client, url("/")).await;
+    events(&shown, &client, url("/events")).await;
     for path in ["/bad-away", "/ftp", "/loop", "/head", "/status"] {
         let error = client.get(url(path)).send().await.unwrap_err();
         shown.error(&error);
@@ -315,6 +323,16 @@ async fn aut_06_no_type_shows_a_secret_and_none_is_forgotten() {
         let error = response.bytes().await.unwrap_err();
         shown.error(&error);
     }
+    let mut pages = client.get(url("/")).bearer_auth("hush").pages();
+    shown.debug(&pages);
+    let page = pages.next().await.unwrap();
+    shown.response(&page.unwrap());
+    shown.debug(&pages);
+    let page = pages.next().await.unwrap();
+    shown.response(&page.unwrap());
+    shown.debug(&pages);
+    let page = pages.next().await.unwrap();
+    shown.error(&page.unwrap_err());
     let response = client.get(url("/json")).send().await.unwrap();
     let error = response.json::<Vec<u8>>().await.unwrap_err();
     shown.error(&error);
@@ -385,6 +403,36 @@ async fn walk(shown: &Shown, client: &Client, url: String) {
     let nobody = format!("http://tom:hush@{}/?token=1", refused());
     let error = client.get(nobody).send().await.unwrap_err();
     shown.error(&error);
+}
+
+/// Events hold content, and a source the request, with the last event's ID.
+#[dual]
+async fn events(shown: &Shown, client: &Client, url: String) {
+    let mut response = client.get(&url).send().await.unwrap();
+    let mut events = response.iter_sse();
+    let event = events.next().await.unwrap().unwrap();
+    shown.debug(&event);
+    shown.debug(&events);
+    shown.error(&event.json::<u32>().unwrap_err());
+    drop(events);
+    let source = client.get(&url).bearer_auth("hush").event_source();
+    let mut source = source.max_reconnects(1).retry_delay(Duration::ZERO);
+    shown.debug(&source);
+    for _ in 0..3 {
+        let event = source.next().await.unwrap().unwrap();
+        shown.debug(&event);
+        shown.debug(&source);
+    }
+    shown.debug(source.response().unwrap().request());
+    let mut source = source.max_event_size(3);
+    while let Some(event) = source.next().await {
+        if let Err(error) = event {
+            shown.error(&error);
+        }
+    }
+    let other = client.get(url.replace("events", "404")).event_source();
+    let error = other.initial_last_event_id("hush").next().await;
+    shown.error(&error.unwrap().unwrap_err());
 }
 
 #[dual]

@@ -1,0 +1,162 @@
+//! Walking through a listing page by page, by the links of its responses.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+
+use http::Method;
+use http::header::LOCATION;
+use url::{Position, Url};
+
+use super::client::Client;
+use super::response::Response;
+use super::{dual, rt};
+use crate::error::{Error, ErrorKind, Result};
+use crate::redirect;
+use crate::request::Request;
+
+/// The pages of a listing, made by [`RequestBuilder::pages`](super::request_builder::RequestBuilder::pages).
+///
+/// It ends after a page without a link to the next one, after a page whose status is an error, and after the first error.
+#[must_use = "no page is asked for before `next` is called"]
+pub struct Pages {
+    /// Away while a poll has it.
+    pub(crate) walk: Option<Walk>,
+    /// A page that a poll began to ask for.
+    pub(crate) pending: rt::Pending<(Walk, Option<Result<Response>>)>,
+}
+
+/// What a walk from page to page needs.
+pub(crate) struct Walk {
+    client: Client,
+    next: Option<Result<Request>>,
+    left: usize,
+    /// Of the pages that were asked for. Their hashes, since a server may make its URLs long.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Pages {
+    pub(crate) fn new(client: Client, first: Result<Request>) -> Self {
+        let mut walk = Walk {
+            client,
+            next: None,
+            left: usize::MAX,
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+        };
+        if let Ok(request) = &first {
+            walk.is_new(request.method(), request.url());
+        }
+        walk.next = Some(first);
+        Pages {
+            walk: Some(walk),
+            pending: rt::Pending::default(),
+        }
+    }
+
+    /// Ends after this many pages, whether there are more or not. Default: no limit.
+    pub fn max_pages(mut self, pages: usize) -> Self {
+        if let Some(walk) = &mut self.walk {
+            walk.left = pages;
+        }
+        self
+    }
+}
+
+#[dual]
+impl Pages {
+    /// Gives the next page; `None` after the last one.
+    ///
+    /// # Errors
+    /// As [`RequestBuilder::send`](super::request_builder::RequestBuilder::send); `RemoteProtocolError` where a link cannot be
+    /// followed, or leads to a page that was there before; `UnsupportedProtocol` where it leads to another scheme than `http` and `https`.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the blocking form implements it too; the inherent method is one text for both"
+    )]
+    pub async fn next(&mut self) -> Option<Result<Response>> {
+        if let Some((walk, page)) = self.pending.settle().await {
+            self.walk = Some(walk);
+            return page;
+        }
+        self.walk.as_mut()?.step().await
+    }
+}
+
+#[dual]
+impl Walk {
+    /// Asks for a page. Where that is given up, the next step asks for it again.
+    pub(crate) async fn step(&mut self) -> Option<Result<Response>> {
+        if self.left == 0 {
+            self.next = None;
+        }
+        let request = match self.next.take()? {
+            Ok(request) => request,
+            Err(error) => return Some(Err(error)),
+        };
+        self.next = Some(Ok(request.shadow()));
+        let page = self.client.start(request).await;
+        let asked = self.next.take();
+        self.left -= 1;
+        if let (Ok(response), Some(Ok(asked))) = (&page, asked) {
+            self.next = self.after(&asked, response);
+        }
+        Some(page)
+    }
+}
+
+impl Walk {
+    /// The request that comes after `asked`, by what it was answered.
+    fn after(&mut self, asked: &Request, response: &Response) -> Option<Result<Request>> {
+        if response.is_error() || self.left == 0 {
+            return None;
+        }
+        let links = response.links();
+        // With an anchor it is another document's link (RFC 8288 section 3.2).
+        let next = links
+            .iter()
+            .find(|link| link.has_relation("next") && link.param("anchor").is_none())?;
+        let config = self.client.config();
+        let next = redirect::next_page(asked, &hops(asked, response), next.url(), config);
+        let next = next.and_then(|next| match self.is_new(next.method(), next.url()) {
+            true => Ok(next),
+            false => Err(Error::new(
+                ErrorKind::RemoteProtocolError,
+                "the pages go round in a circle: the link to the next one leads to one that was there before",
+            )),
+        });
+        Some(next.map_err(|error| response.locate(error)))
+    }
+
+    /// Notes a page; tells whether it is the first time.
+    fn is_new(&mut self, method: &Method, url: &Url) -> bool {
+        let page = (method, &url[..Position::AfterQuery]);
+        self.seen.insert(self.hasher.hash_one(page))
+    }
+}
+
+/// Where redirects led the request. What an auth flow asked for before was no redirect of it.
+fn hops<'a>(asked: &Request, response: &'a Response) -> Vec<&'a Url> {
+    let mut urls = vec![response.url()];
+    for entry in response.history().iter().rev() {
+        if !redirect::is_followed(entry.status()) || !entry.headers().contains_key(LOCATION) {
+            break;
+        }
+        urls.push(entry.url());
+    }
+    urls.reverse();
+    if urls[0] == asked.url() {
+        urls.remove(0);
+    }
+    urls
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let next = self.walk.as_ref().and_then(|walk| walk.next.as_ref());
+        f.debug_struct("Pages")
+            .field("next", &next)
+            .finish_non_exhaustive()
+    }
+}

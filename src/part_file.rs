@@ -1,0 +1,215 @@
+//! A file that takes its place when it is whole, and leaves nothing behind when it never is.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// With what stands around it, a longer name would not be one that file systems take.
+const NAME_LIMIT: usize = 200;
+
+/// How many names are tried: one that is taken is chance, several are something else.
+const TRIES: usize = 8;
+
+/// A file being written beside the place that it is for. Dropped before [`place`](PartFile::place), it is removed.
+#[derive(Debug)]
+pub(crate) struct PartFile {
+    /// There until it is closed.
+    file: Option<File>,
+    part: PathBuf,
+    destination: PathBuf,
+    placed: bool,
+}
+
+impl PartFile {
+    /// Makes a new file `.name.RANDOM.part`, exclusively: a file or link that somebody put there is not written to.
+    pub(crate) fn create(destination: &Path) -> io::Result<PartFile> {
+        check(destination)?;
+        // Whoever changes the current directory meanwhile does not move it.
+        let destination = std::path::absolute(destination)?;
+        let name = destination
+            .file_name()
+            .ok_or(io::ErrorKind::IsADirectory)?
+            .to_owned();
+        let mut tries = 0;
+        loop {
+            let mut beside = OsString::from(".");
+            if name.len() <= NAME_LIMIT {
+                beside.push(&name);
+                beside.push(".");
+            }
+            let random = getrandom::u64().map_err(io::Error::other)?;
+            beside.push(format!("{random:016x}.part"));
+            let part = destination.with_file_name(beside);
+            tries += 1;
+            match OpenOptions::new().write(true).create_new(true).open(&part) {
+                Ok(file) => {
+                    return Ok(PartFile {
+                        file: Some(file),
+                        part,
+                        destination,
+                        placed: false,
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < TRIES => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Appends bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.file {
+            Some(file) => file.write_all(bytes),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Puts the file in its place, in one step: whoever opens it meanwhile gets the old one or the new one.
+    ///
+    /// It is on the disk before: without that, a loss of power just after the renaming could leave an empty file under the name.
+    pub(crate) fn place(mut self) -> io::Result<()> {
+        if let Some(file) = self.file.take() {
+            file.sync_all()?;
+        }
+        fs::rename(&self.part, &self.destination)?;
+        self.placed = true;
+        Ok(())
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        // Windows removes no file that is open.
+        self.file = None;
+        if !self.placed {
+            // What went wrong before is the error to tell.
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
+/// Refuses what is not to be replaced by a file: above all a device, which renaming would put aside for a regular file of its name.
+fn check(destination: &Path) -> io::Result<()> {
+    let text = destination.as_os_str().as_encoded_bytes();
+    if text.is_empty() {
+        let message = "the path is empty";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    match fs::metadata(destination) {
+        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(there) if !there.is_file() => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file, which could be replaced",
+        )),
+        _ if text
+            .last()
+            .is_some_and(|&end| std::path::is_separator(end.into())) =>
+        {
+            Err(io::ErrorKind::IsADirectory.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// A folder of its own, gone with its value.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path =
+                std::env::temp_dir().join(format!("dimorph-part-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Folder(path)
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = fs::read_dir(&self.0).unwrap();
+            let mut names: Vec<_> = entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_part_stands_beside_its_place_and_goes_there_or_away() {
+        let folder = Folder::new("place");
+        let to = folder.0.join("a.bin");
+        fs::write(&to, "old").unwrap();
+        let mut part = PartFile::create(&to).unwrap();
+        part.write(b"ne").unwrap();
+        let names = folder.names();
+        assert!(names[0].starts_with(".a.bin.") && names[0].ends_with(".part"));
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        drop(part);
+        assert_eq!(folder.names(), ["a.bin"]);
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        let mut part = PartFile::create(&to).unwrap();
+        part.write(b"ne").unwrap();
+        part.write(b"w").unwrap();
+        part.place().unwrap();
+        assert_eq!(folder.names(), ["a.bin"]);
+        assert_eq!(fs::read(&to).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_the_file_system_takes() {
+        let folder = Folder::new("long");
+        let name = "n".repeat(255);
+        PartFile::create(&folder.0.join(&name))
+            .unwrap()
+            .place()
+            .unwrap();
+        assert_eq!(folder.names(), [name]);
+    }
+
+    #[test]
+    fn what_is_no_place_for_a_file_is_refused() {
+        let folder = Folder::new("refused");
+        for path in [
+            folder.0.clone(),
+            folder.0.join("new/"),
+            "/".into(),
+            "..".into(),
+        ] {
+            let error = PartFile::create(&path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::IsADirectory, "{path:?}");
+        }
+        let error = PartFile::create(Path::new("")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        let error = PartFile::create(&folder.0.join("none/a")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(folder.names().is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_not_replaced_and_a_link_is_not_followed() {
+        let error = PartFile::create(Path::new("/dev/null")).unwrap_err();
+        assert!(error.to_string().contains("no regular file"), "{error}");
+        let folder = Folder::new("link");
+        let (target, link) = (folder.0.join("target"), folder.0.join("link"));
+        fs::write(&target, "kept").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let mut part = PartFile::create(&link).unwrap();
+        part.write(b"new").unwrap();
+        part.place().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"kept");
+        assert_eq!(fs::read(&link).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    }
+}

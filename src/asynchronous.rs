@@ -18,7 +18,11 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> dimorph::Result<()> {
 //! let client = Client::new();
-//! let mut response = client.get("https://example.com/large.csv").send().await?.error_for_status()?;
+//! let mut response = client
+//!     .get("https://example.com/large.csv")
+//!     .send()
+//!     .await?
+//!     .error_for_status()?;
 //! let mut lines = response.iter_lines();
 //! while let Some(line) = lines.next().await {
 //!     println!("{}", line?);

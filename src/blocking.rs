@@ -15,7 +15,10 @@
 //! use dimorph::blocking::Client;
 //!
 //! let client = Client::new();
-//! let mut response = client.get("https://example.com/large.csv").send()?.error_for_status()?;
+//! let mut response = client
+//!     .get("https://example.com/large.csv")
+//!     .send()?
+//!     .error_for_status()?;
 //! for line in response.iter_lines() {
 //!     println!("{}", line?);
 //! }

@@ -231,7 +231,8 @@ impl Body {
     ///
     /// let client = Client::new();
     /// let log = std::io::Cursor::new("a line\n");
-    /// let request = client.post("https://example.org/logs").body(Body::from_reader(log)).build()?;
+    /// let body = Body::from_reader(log);
+    /// let request = client.post("https://example.org/logs").body(body).build()?;
     /// assert_eq!(request.content(), None);
     /// # Ok::<(), dimorph::Error>(())
     /// ```
@@ -294,7 +295,10 @@ impl Body {
     /// impl futures_core::Stream for Pieces {
     ///     type Item = std::io::Result<&'static str>;
     ///
-    ///     fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    ///     fn poll_next(
+    ///         mut self: Pin<&mut Self>,
+    ///         _cx: &mut Context<'_>,
+    ///     ) -> Poll<Option<Self::Item>> {
     ///         Poll::Ready(self.0.pop().map(Ok))
     ///     }
     /// }

@@ -364,7 +364,8 @@ impl<T: Copy> Setting<T> {
 /// ```
 /// let client = dimorph::Client::new();
 /// let stats = client.pool_stats();
-/// println!("{} of {} connections idle, {} waiting", stats.idle, stats.connections, stats.waiting);
+/// println!("{} of {} connections are idle", stats.idle, stats.connections);
+/// println!("{} requests wait", stats.waiting);
 /// assert_eq!((stats.opened, stats.reused), (0, 0));
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

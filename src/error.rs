@@ -60,7 +60,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// match client.get("https://example.org/").send() {
 ///     Ok(response) => println!("{}", response.status()),
 ///     Err(error) => match error.kind() {
-///         ErrorKind::ConnectError | ErrorKind::ConnectTimeout => println!("not there: {error}"),
+///         ErrorKind::ConnectError => println!("not there: {error}"),
 ///         ErrorKind::ReadTimeout => println!("too slow: {error}"),
 ///         _ => return Err(error),
 ///     },

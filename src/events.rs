@@ -33,7 +33,8 @@ pub(crate) type Listener = dyn Fn(&Event<'_>) + Send + Sync;
 ///     .on_event(move |event| heard.lock().unwrap().push(event.kind().name()))
 ///     .build()?;
 /// client.get("https://example.org/").send()?.text()?;
-/// assert_eq!(*names.lock().unwrap(), ["request.started", "response.started", "response.completed"]);
+/// let names = names.lock().unwrap();
+/// assert_eq!(*names, ["request.started", "response.started", "response.completed"]);
 /// # Ok::<(), dimorph::Error>(())
 /// ```
 pub struct Event<'a> {
@@ -106,7 +107,9 @@ impl fmt::Debug for Event<'_> {
 ///
 /// fn log(event: &Event<'_>) {
 ///     match event.kind() {
-///         EventKind::Connected { remote_addr, took, .. } => println!("{remote_addr:?} within {took:?}"),
+///         EventKind::Connected { remote_addr, took, .. } => {
+///             println!("{remote_addr:?} within {took:?}");
+///         }
 ///         EventKind::Failed { error, .. } => println!("{} {error}", event.url()),
 ///         _ => {}
 ///     }

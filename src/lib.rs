@@ -7,7 +7,11 @@
 //! use dimorph::Client;
 //!
 //! let client = Client::builder().base_url("https://api.example/v1").build()?;
-//! let response = client.get("/things").params([("page", 2)]).send()?.error_for_status()?;
+//! let response = client
+//!     .get("/things")
+//!     .params([("page", 2)])
+//!     .send()?
+//!     .error_for_status()?;
 //! println!("{}", response.text()?);
 //! # Ok::<(), dimorph::Error>(())
 //! ```
@@ -18,7 +22,12 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> dimorph::Result<()> {
 //! let client = AsyncClient::builder().base_url("https://api.example/v1").build()?;
-//! let response = client.get("/things").params([("page", 2)]).send().await?.error_for_status()?;
+//! let response = client
+//!     .get("/things")
+//!     .params([("page", 2)])
+//!     .send()
+//!     .await?
+//!     .error_for_status()?;
 //! println!("{}", response.text().await?);
 //! # Ok(())
 //! # }
@@ -46,14 +55,14 @@
 //! # A request's way
 //!
 //! ```text
-//!   Client / AsyncClient ─ RequestBuilder ─ merge ─ Request
-//!                                                     │ send
-//!                              auth flow ─────────────┤ each request of it
-//!                              redirects ─────────────┤ each hop: hooks, cookies, the way by URL pattern
-//!                                                     │ one exchange
-//!              pool ─ dial (name, TCP, proxy, TLS) ─ connection ─ HTTP/1.1, or a stream of HTTP/2; or a transport
-//!                                                     │
-//!          decode ─ text, lines, JSON ─ Response ─────┘
+//! Client / AsyncClient ─ RequestBuilder ─ merge ─ Request
+//!                                                 │ send
+//!                        auth flow ───────────────┤ each request of it
+//!                        redirects ───────────────┤ each hop: hooks, cookies, the way to go
+//!                                                 │ one exchange
+//! pool ─ dial: name, TCP, proxy, TLS ─ connection ┤ HTTP/1.1, or a stream of HTTP/2;
+//!                                                 │ or a transport
+//! decode ─ text, lines, JSON ─ Response ──────────┘
 //! ```
 //!
 //! The blocking form has no runtime over HTTP/2 either: threads that wait on a connection drive it, one of them reading for all. Its one

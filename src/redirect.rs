@@ -28,7 +28,7 @@ pub(crate) type Policy = dyn Fn(Attempt<'_>) -> Action + Send + Sync;
 /// let client = Client::builder()
 ///     .transport(mock)
 ///     .redirect_policy(|attempt| {
-///         println!("{} leads from {:?} to {}", attempt.status(), attempt.previous(), attempt.url());
+///         println!("{} leads to {}", attempt.status(), attempt.url());
 ///         if attempt.url().path() == "/login" {
 ///             return attempt.error("the session has ended");
 ///         }

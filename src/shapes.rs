@@ -11,9 +11,9 @@ use crate::text::TextDecoder;
 /// Turns the pieces of a body into items, without I/O: bytes, text or lines. The types of this crate alone implement it.
 ///
 /// ```
-/// use dimorph::{Lines, Shape};
+/// use dimorph::{Lines, Result, Shape};
 ///
-/// fn count<S: Shape>(items: impl Iterator<Item = dimorph::Result<S::Item>>) -> dimorph::Result<usize> {
+/// fn count<S: Shape>(items: impl Iterator<Item = Result<S::Item>>) -> Result<usize> {
 ///     items.map(|item| item.map(|_| 1)).sum()
 /// }
 ///

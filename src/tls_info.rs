@@ -14,7 +14,8 @@ use crate::tls::TlsVersion;
 /// let client = Client::builder().tls_info(true).build()?;
 /// let response = client.get("https://example.org/").send()?;
 /// if let Some(info) = response.extensions().get::<TlsInfo>() {
-///     println!("{:?}, a certificate of {} bytes", info.version(), info.peer_certificate().unwrap().len());
+///     println!("{:?}", info.version());
+///     println!("a certificate of {} bytes", info.peer_certificate().unwrap().len());
 /// }
 /// # Ok::<(), dimorph::Error>(())
 /// ```

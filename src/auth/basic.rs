@@ -42,9 +42,15 @@ fn secret(text: &str) -> Option<HeaderValue> {
 /// ```
 /// use dimorph::{BasicAuth, transport::Mock};
 ///
-/// let client = dimorph::Client::builder().transport(Mock::routes().get("*", "hello")).build()?;
-/// let response = client.get("https://example.org/").auth(BasicAuth::new("user", "password")).send()?;
-/// assert_eq!(response.request().headers()["authorization"], "Basic dXNlcjpwYXNzd29yZA==");
+/// let client = dimorph::Client::builder()
+///     .transport(Mock::routes().get("*", "hello"))
+///     .build()?;
+/// let response = client
+///     .get("https://example.org/")
+///     .auth(BasicAuth::new("user", "password"))
+///     .send()?;
+/// let sent = response.request().headers();
+/// assert_eq!(sent["authorization"], "Basic dXNlcjpwYXNzd29yZA==");
 /// # Ok::<(), dimorph::Error>(())
 /// ```
 #[derive(Clone)]

@@ -415,7 +415,11 @@ impl<F> fmt::Debug for AuthFn<F> {
 ///     request.headers_mut().insert("x-token", token.parse().map_err(Error::other)?);
 ///     Ok(request)
 /// });
-/// let error = dimorph::Client::new().get("https://example.org/").auth(auth).send().unwrap_err();
+/// let error = dimorph::Client::new()
+///     .get("https://example.org/")
+///     .auth(auth)
+///     .send()
+///     .unwrap_err();
 /// assert_eq!(error.kind(), dimorph::ErrorKind::App);
 /// ```
 pub trait IntoAuthenticated {

@@ -122,7 +122,10 @@ assert_eq!(request.url().as_str(), "https://other.example/");"#
     ///
     #[doc = example!(
         running r#"
-let client = Client::builder().header("x-tenant", "a").header("accept", "text/plain").build()?;
+let client = Client::builder()
+    .header("x-tenant", "a")
+    .header("accept", "text/plain")
+    .build()?;
 let request = client.get("https://example.org/").header("x-tenant", "b").build()?;
 assert_eq!(request.headers()["x-tenant"], "b");
 assert_eq!(request.headers()["accept"], "text/plain");"#
@@ -177,7 +180,8 @@ assert_eq!(client.get("https://example.org/").build()?.headers()["x-zone"], "eu"
     #[doc = example!(
         running r#"
 let client = Client::builder().without_header("user-agent").build()?;
-assert!(!client.get("https://example.org/").build()?.headers().contains_key("user-agent"));"#
+let request = client.get("https://example.org/").build()?;
+assert!(!request.headers().contains_key("user-agent"));"#
     )]
     pub fn without_header<K>(mut self, name: K) -> Self
     where
@@ -201,7 +205,8 @@ assert!(!client.get("https://example.org/").build()?.headers().contains_key("use
     #[doc = example!(
         running r#"
 let client = Client::builder().user_agent("my-app/1.0").build()?;
-assert_eq!(client.get("https://example.org/").build()?.headers()["user-agent"], "my-app/1.0");"#
+let request = client.get("https://example.org/").build()?;
+assert_eq!(request.headers()["user-agent"], "my-app/1.0");"#
     )]
     pub fn user_agent<V>(mut self, value: V) -> Self
     where
@@ -262,7 +267,8 @@ assert_eq!(client.get("https://example.org/").build()?.url().query(), Some("key=
     #[doc = example!(
         running r#"
 let client = Client::builder().cookie("session", "abc").build()?;
-assert_eq!(client.get("https://example.org/").build()?.headers()["cookie"], "session=abc");"#
+let request = client.get("https://example.org/").build()?;
+assert_eq!(request.headers()["cookie"], "session=abc");"#
     )]
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
@@ -280,7 +286,8 @@ assert_eq!(client.get("https://example.org/").build()?.headers()["cookie"], "ses
     #[doc = example!(
         running r#"
 let client = Client::builder().cookies([("session", "abc"), ("theme", "dark")]).build()?;
-assert_eq!(client.get("https://example.org/").build()?.headers()["cookie"], "session=abc; theme=dark");"#
+let request = client.get("https://example.org/").build()?;
+assert_eq!(request.headers()["cookie"], "session=abc; theme=dark");"#
     )]
     pub fn cookies<I, N, V>(self, pairs: I) -> Self
     where
@@ -323,7 +330,9 @@ let client = Client::builder().timeout(timeout).build()?;"#
     #[doc = example!(
         running r#"use dimorph::PoolLimits;
 
-let client = Client::builder().pool_limits(PoolLimits::new().soft_limit(5).hard_limit(10)).build()?;"#
+let client = Client::builder()
+    .pool_limits(PoolLimits::new().soft_limit(5).hard_limit(10))
+    .build()?;"#
     )]
     pub fn pool_limits(mut self, limits: impl Into<PoolLimits>) -> Self {
         self.config.pool_limits = limits.into();
@@ -443,7 +452,10 @@ assert!(!response.request().headers().contains_key("x-api-key"));"#
         running r#"use dimorph::transport::Mock;
 
 let mock = Mock::routes().get("*", b"caf\xe9".to_vec());
-let client = Client::builder().transport(mock).default_encoding("windows-1252").build()?;
+let client = Client::builder()
+    .transport(mock)
+    .default_encoding("windows-1252")
+    .build()?;
 assert_eq!(client.get("https://example.org/").send()"#,
         r#"?.text()"#,
         r#"?, "café");"#
@@ -576,7 +588,8 @@ let client = Client::builder().local_address(Ipv4Addr::UNSPECIFIED).build()?;"#
     #[doc = example!(
         running r#"use std::time::Duration;
 
-// A first probe after a minute of silence, more every ten seconds; the third without an answer ends the connection.
+// A first probe after a minute of silence, more every ten seconds;
+// the third without an answer ends the connection.
 let client = Client::builder()
     .tcp_keepalive(Duration::from_secs(60))
     .tcp_keepalive_interval(Duration::from_secs(10))
@@ -646,7 +659,8 @@ let client = Client::builder().retries(2).build()?;"#
     #[doc = example!(
         running r#"
 let client = Client::builder().content_codings(["gzip"]).build()?;
-assert_eq!(client.get("https://example.org/").build()?.headers()["accept-encoding"], "gzip");
+let request = client.get("https://example.org/").build()?;
+assert_eq!(request.headers()["accept-encoding"], "gzip");
 
 let none: [&str; 0] = [];
 let client = Client::builder().content_codings(none).build()?;"#
@@ -790,7 +804,7 @@ let client = Client::builder().max_decoded_size(100 * 1024 * 1024).build()?;"#
         running r#"use dimorph::Request;
 use dimorph::transport::Mock;
 
-let mock = Mock::new(|request: &Request| (200, format!("you asked for {}", request.url().path())));
+let mock = Mock::new(|request: &Request| format!("you asked for {}", request.url().path()));
 let client = Client::builder().transport(mock).build()?;
 assert_eq!(client.get("https://example.org/x").send()"#,
         r#"?.text()"#,

@@ -215,7 +215,10 @@ client.cookies().clear();"#
     /// # Example
     ///
     #[doc = example!(
-        answering r#".get("*", "hello")"#: r#"let response = client.get("https://example.org/search").params([("q", "rust")]).send()"#,
+        answering r#".get("*", "hello")"#: r#"let response = client
+    .get("https://example.org/search")
+    .params([("q", "rust")])
+    .send()"#,
         r#"?;
 assert_eq!(response.url().as_str(), "https://example.org/search?q=rust");"#
     )]
@@ -228,7 +231,10 @@ assert_eq!(response.url().as_str(), "https://example.org/search?q=rust");"#
     /// # Example
     ///
     #[doc = example!(
-        answering r#".post("*", 201)"#: r#"let response = client.post("https://example.org/users").form([("name", "Ada")]).send()"#,
+        answering r#".post("*", 201)"#: r#"let response = client
+    .post("https://example.org/users")
+    .form([("name", "Ada")])
+    .send()"#,
         r#"?;
 assert_eq!(response.status(), 201);"#
     )]
@@ -307,7 +313,10 @@ assert_eq!(response.headers()["allow"], "GET, HEAD");"#
         answering r#".any("*", 207)"#: r#"use dimorph::Method;
 
 let propfind = Method::from_bytes(b"PROPFIND")?;
-let response = client.request(propfind, "https://example.org/").header("depth", "1").send()"#,
+let response = client
+    .request(propfind, "https://example.org/")
+    .header("depth", "1")
+    .send()"#,
         r#"?;
 assert_eq!(response.status(), 207);"#
     )]

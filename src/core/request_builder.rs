@@ -113,7 +113,10 @@ assert_eq!(request.headers().get_all("x-tag").iter().count(), 2);"#
     #[doc = example!(
         running r#"
 let client = Client::new();
-let request = client.get("https://example.org/").headers([("x-a", "1"), ("x-b", "2")]).build()?;
+let request = client
+    .get("https://example.org/")
+    .headers([("x-a", "1"), ("x-b", "2")])
+    .build()?;
 assert_eq!(request.headers()["x-b"], "2");"#
     )]
     pub fn headers<I, K, V>(self, pairs: I) -> Self
@@ -173,7 +176,11 @@ struct Search {
 
 let client = Client::new();
 let search = Search { q: "a b".into(), tags: vec!["x".into(), "y".into()] };
-let request = client.get("https://example.org/?page=1").params(search).params([("page", 2)]).build()?;
+let request = client
+    .get("https://example.org/?page=1")
+    .params(search)
+    .params([("page", 2)])
+    .build()?;
 assert_eq!(request.url().query(), Some("page=2&q=a+b&tags=x&tags=y"));"#
     )]
     pub fn params(mut self, params: impl Serialize) -> Self {
@@ -230,7 +237,10 @@ assert_eq!(request.headers()["cookie"], "theme=dark; session=abc");"#
     #[doc = example!(
         running r#"
 let client = Client::new();
-let request = client.get("https://example.org/").cookies([("a", "1"), ("b", "2")]).build()?;
+let request = client
+    .get("https://example.org/")
+    .cookies([("a", "1"), ("b", "2")])
+    .build()?;
 assert_eq!(request.headers()["cookie"], "a=1; b=2");"#
     )]
     pub fn cookies<I, N, V>(self, pairs: I) -> Self
@@ -278,7 +288,10 @@ assert_eq!(mock.calls()[0].text().as_deref(), Some("remember the milk"));"#
     #[doc = example!(
         running r##"
 let client = Client::new();
-let request = client.post("https://example.org/users").json(serde_json::json!({"name": "Ada"})).build()?;
+let request = client
+    .post("https://example.org/users")
+    .json(serde_json::json!({"name": "Ada"}))
+    .build()?;
 assert_eq!(request.headers()["content-type"], "application/json");
 assert_eq!(request.content(), Some(&br#"{"name":"Ada"}"#[..]));"##
     )]
@@ -302,7 +315,10 @@ assert_eq!(request.content(), Some(&br#"{"name":"Ada"}"#[..]));"##
     #[doc = example!(
         running r#"
 let client = Client::new();
-let request = client.post("https://example.org/login").form([("user", "ada"), ("word", "a&b")]).build()?;
+let request = client
+    .post("https://example.org/login")
+    .form([("user", "ada"), ("word", "a&b")])
+    .build()?;
 assert_eq!(request.content(), Some(&b"user=ada&word=a%26b"[..]));"#
     )]
     pub fn form(self, fields: impl Serialize) -> Self {
@@ -346,7 +362,10 @@ assert_eq!(request.content(), Some(&b"user=ada&word=a%26b"[..]));"#
 
 client.get("https://example.org/").auth(("user", "password")).send()"#,
         r#"?;
-client.get("https://example.org/").auth(DigestAuth::new("user", "password")).send()"#,
+client
+    .get("https://example.org/")
+    .auth(DigestAuth::new("user", "password"))
+    .send()"#,
         r#"?;"#
     )]
     pub fn auth(self, auth: impl IntoAuth) -> Self {
@@ -377,9 +396,13 @@ let request = client.get("https://example.org/public").no_auth().build()?;"#
     /// # Example
     ///
     #[doc = example!(
-        answering r#".get("*", "hello")"#: r#"let response = client.get("https://example.org/").basic_auth("user", Some("password")).send()"#,
+        answering r#".get("*", "hello")"#: r#"let response = client
+    .get("https://example.org/")
+    .basic_auth("user", Some("password"))
+    .send()"#,
         r#"?;
-assert_eq!(response.request().headers()["authorization"], "Basic dXNlcjpwYXNzd29yZA==");"#
+let sent = response.request().headers();
+assert_eq!(sent["authorization"], "Basic dXNlcjpwYXNzd29yZA==");"#
     )]
     pub fn basic_auth(self, user: impl fmt::Display, password: Option<impl fmt::Display>) -> Self {
         let password = password.map_or_else(String::new, |password| password.to_string());
@@ -413,7 +436,8 @@ let form = Form::new()
     .part("file", Part::bytes("a,b\n1,2\n").file_name("report.csv"));
 let client = Client::new();
 let request = client.post("https://example.org/upload").multipart(form).build()?;
-assert!(request.headers()["content-type"].to_str()?.starts_with("multipart/form-data; boundary="));"#
+let content_type = request.headers()["content-type"].to_str()?;
+assert!(content_type.starts_with("multipart/form-data; boundary="));"#
     )]
     #[cfg(feature = "multipart")]
     pub fn multipart(self, form: crate::multipart::Form) -> Self {
@@ -509,7 +533,10 @@ client.get(url).timeout(None).send()"#,
     /// # Example
     ///
     #[doc = example!(
-        answering r#".get("*", (302, [("location", "/new")], ""))"#: r#"let response = client.get("https://example.org/old").follow_redirects(false).send()"#,
+        answering r#".get("*", (302, [("location", "/new")], ""))"#: r#"let response = client
+    .get("https://example.org/old")
+    .follow_redirects(false)
+    .send()"#,
         r#"?;
 assert_eq!(response.headers()["location"], "/new");"#
     )]

@@ -607,7 +607,10 @@ assert!(response.raise_for_status().is_err());"#
     /// # Example
     ///
     #[doc = example!(
-        answering r#".get("/old", (302, [("location", "/new")], "")).get("/new", "hello")"#: r#"let response = client.get("https://example.org/old").follow_redirects(false).send()"#,
+        answering r#".get("/old", (302, [("location", "/new")], "")).get("/new", "hello")"#: r#"let response = client
+    .get("https://example.org/old")
+    .follow_redirects(false)
+    .send()"#,
         r#"?;
 let next = response.next_request().unwrap();
 assert_eq!(next.url().path(), "/new");

@@ -98,11 +98,12 @@ pub struct RemoteAddr(
 /// use dimorph::{Body, Client};
 ///
 /// let app = App::from_fn(|request: http::Request<Body>| {
-///     let mount = request.extensions().get::<MountPath>().map(MountPath::as_str).unwrap_or_default();
-///     http::Response::new(format!("{mount} and {}", request.uri().path()))
+///     let mount: &MountPath = request.extensions().get().unwrap();
+///     http::Response::new(format!("{} and {}", mount.as_str(), request.uri().path()))
 /// });
 /// let client = Client::builder().transport(app.mount_path("/api")).build()?;
-/// assert_eq!(client.get("http://testserver/api/users").send()?.text()?, "/api and /users");
+/// let response = client.get("http://testserver/api/users").send()?;
+/// assert_eq!(response.text()?, "/api and /users");
 /// # Ok::<(), dimorph::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +149,11 @@ impl<S> App<S> {
     /// use dimorph::transport::App;
     /// use dimorph::{Body, Client, ErrorKind};
     ///
-    /// let app = App::from_fn(|_: http::Request<Body>| -> http::Response<String> { panic!("a bug") });
+    /// fn broken(_: http::Request<Body>) -> http::Response<String> {
+    ///     panic!("a bug")
+    /// }
+    ///
+    /// let app = App::from_fn(broken);
     /// let client = Client::builder().transport(app.clone()).build()?;
     /// assert_eq!(client.get("http://testserver/").send().unwrap_err().kind(), ErrorKind::App);
     /// let client = Client::builder().transport(app.raise_app_errors(false)).build()?;

@@ -42,7 +42,9 @@ pub struct Logging {
 /// }
 ///
 /// let engine = Mock::routes().get("*", "hello");
-/// let client = dimorph::Client::builder().transport(Logging::new(slow_ones).over(engine)).build()?;
+/// let client = dimorph::Client::builder()
+///     .transport(Logging::new(slow_ones).over(engine))
+///     .build()?;
 /// client.get("http://example.org/?key=secret").send()?;
 /// # Ok::<(), dimorph::Error>(())
 /// ```

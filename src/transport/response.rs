@@ -20,7 +20,8 @@ use crate::body::Body;
 /// let layer = |request: Request, next: Next| async move {
 ///     let mut response = next.send(request).await?;
 ///     next.read(&mut response).await?;
-///     let loud = String::from_utf8_lossy(&response.content().unwrap_or_default()).to_uppercase();
+///     let content = response.content().unwrap_or_default();
+///     let loud = String::from_utf8_lossy(&content).to_uppercase();
 ///     response.headers_mut().remove("content-length");
 ///     response.set_body(loud);
 ///     Ok(response)

@@ -64,7 +64,10 @@ use crate::request::Request;
 /// let mock = Mock::routes()
 ///     .get("/users/{id}", |_: &Request, params: &dimorph::transport::PathParams| format!("user {}", &params["id"]))
 ///     .post("/users", (201, [("location", "/users/7")], "made"));
-/// let client = Client::builder().transport(mock.clone()).base_url("http://example.org").build()?;
+/// let client = Client::builder()
+///     .transport(mock.clone())
+///     .base_url("http://example.org")
+///     .build()?;
 /// client.post("/users").body("Tom").send()?;
 /// assert_eq!(client.get("/users/7").send()?.text()?, "user 7");
 /// assert_eq!(mock.calls()[0].text().as_deref(), Some("Tom"));
@@ -143,7 +146,10 @@ impl Mock {
     /// use dimorph::transport::Mock;
     ///
     /// let mock = Mock::routes().get("/users", "[]").post("/users", 201);
-    /// let client = dimorph::Client::builder().transport(mock).base_url("http://example.org").build()?;
+    /// let client = dimorph::Client::builder()
+    ///     .transport(mock)
+    ///     .base_url("http://example.org")
+    ///     .build()?;
     /// assert_eq!(client.post("/users").send()?.status(), 201);
     /// assert!(client.delete("/users").send().is_err());
     /// # Ok::<(), dimorph::Error>(())

@@ -63,7 +63,9 @@ impl MockResponse {
     /// use dimorph::transport::{Mock, MockResponse};
     ///
     /// let answer = MockResponse::new(201).header("location", "/users/7").json(&[7]);
-    /// let client = dimorph::Client::builder().transport(Mock::routes().post("/users", answer)).build()?;
+    /// let client = dimorph::Client::builder()
+    ///     .transport(Mock::routes().post("/users", answer))
+    ///     .build()?;
     /// let response = client.post("http://example.org/users").send()?;
     /// assert_eq!(response.headers()["content-type"], "application/json");
     /// # Ok::<(), dimorph::Error>(())
@@ -232,7 +234,11 @@ impl MockResponse {
     ///
     /// let answer = MockResponse::new(200).delay(Duration::from_secs(60));
     /// let client = dimorph::Client::builder().transport(Mock::routes().get("*", answer)).build()?;
-    /// let error = client.get("http://example.org/").timeout(Duration::from_millis(1)).send().unwrap_err();
+    /// let error = client
+    ///     .get("http://example.org/")
+    ///     .timeout(Duration::from_millis(1))
+    ///     .send()
+    ///     .unwrap_err();
     /// assert_eq!(error.kind(), dimorph::ErrorKind::ReadTimeout);
     /// # Ok::<(), dimorph::Error>(())
     /// ```

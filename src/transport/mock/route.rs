@@ -152,7 +152,8 @@ impl Route {
     /// ```
     /// use dimorph::transport::{Mock, Route};
     ///
-    /// let mock = Mock::routes().route(Route::get("/search").whole_query([("q", "a b"), ("page", "2")]));
+    /// let route = Route::get("/search").whole_query([("q", "a b"), ("page", "2")]);
+    /// let mock = Mock::routes().route(route);
     /// let client = dimorph::Client::builder().transport(mock).build()?;
     /// assert!(client.get("http://example.org/search?page=2&q=a+b").send().is_ok());
     /// assert!(client.get("http://example.org/search?q=a+b").send().is_err());
@@ -239,7 +240,8 @@ impl Route {
     /// use dimorph::transport::{Mock, Route};
     /// use serde_json::json;
     ///
-    /// let mock = Mock::routes().route(Route::post("/users").json_contains(&json!({ "name": "Ada" })));
+    /// let route = Route::post("/users").json_contains(&json!({ "name": "Ada" }));
+    /// let mock = Mock::routes().route(route);
     /// let client = dimorph::Client::builder().transport(mock).build()?;
     /// let user = json!({ "name": "Ada", "born": 1815 });
     /// assert!(client.post("http://example.org/users").json(user).send().is_ok());

@@ -102,10 +102,11 @@ pub struct Attempts(
 /// fn log(attempt: &Retrying<'_>) {
 ///     let url = attempt.request().url();
 ///     match (attempt.status(), attempt.error()) {
-///         (Some(status), _) => eprintln!("{url} answered {status}, again in {:?}", attempt.delay()),
-///         (None, Some(error)) => eprintln!("{error}, again in {:?}", attempt.delay()),
+///         (Some(status), _) => eprintln!("{url} answered {status}"),
+///         (None, Some(error)) => eprintln!("{error}"),
 ///         (None, None) => {}
 ///     }
+///     eprintln!("again in {:?}", attempt.delay());
 /// }
 ///
 /// let retry = Retry::new(3).on_retry(log);

@@ -27,7 +27,7 @@ fn read(path: impl AsRef<Path>) -> String {
 fn pages() -> Vec<(String, String)> {
     let entries = fs::read_dir(root().join("docs/src")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let pages = names.filter(|name| name != "SUMMARY.md");
+    let pages = names.filter(|name| name.ends_with(".md") && name != "SUMMARY.md");
     pages
         .map(|name| {
             let text = read(format!("docs/src/{name}"));

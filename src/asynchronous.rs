@@ -1,12 +1,71 @@
 //! The async client, on tokio.
+//!
+//! `blocking` has the same names, methods and rules; here what waits is an `async fn`, to be called within a tokio runtime with its I/O and
+//! time drivers on (`enable_all`), as [`tokio::main`](https://docs.rs/tokio/latest/tokio/attr.main.html) makes it. [`Client`] stands at the
+//! root of the crate as `AsyncClient`.
+//!
+//! | to | there is |
+//! |---|---|
+//! | make one request | [`get`], [`post`] and the like |
+//! | make more of them, configured alike | [`Client`], built by a [`ClientBuilder`] |
+//! | say more about one | [`RequestBuilder`] |
+//! | read what came | [`Response`], [`Iter`]; after a switch of protocols [`Upgraded`] |
+//! | send elsewhere than over the network | [`Transport`], and those of [`transport`](crate::transport) |
+//!
+//! ```no_run
+//! use dimorph::asynchronous::Client;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> dimorph::Result<()> {
+//! let client = Client::new();
+//! let mut response = client
+//!     .get("https://example.com/large.csv")
+//!     .send()
+//!     .await?
+//!     .error_for_status()?;
+//! let mut lines = response.iter_lines();
+//! while let Some(line) = lines.next().await {
+//!     println!("{}", line?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A future that is dropped ends its request, frees its place in the pool, and closes the connection if it was in the middle of an exchange.
 
 pub(crate) use maybe_async::must_be_async as dual;
 
 /// An example for both documentations: `.await` stands between the pieces here.
+///
+/// One that is `running` runs as a test; one that is `answering` too, with a `client` in hidden lines and a mock behind it, whose routes the first
+/// literal has; the others are compiled. A `call` is one of the top-level functions.
 macro_rules! example {
+    (call $name:ident) => {
+        concat!(
+            "```no_run\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> dimorph::Result<()> {\nlet response = dimorph::asynchronous::",
+            stringify!($name),
+            "(\"https://example.com\").send().await?;\nprintln!(\"{}\", response.status());\n# Ok(())\n# }\n```"
+        )
+    };
+    (answering $routes:literal: $first:literal $(, $more:literal)*) => {
+        concat!(
+            "```\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {\n# use dimorph::asynchronous::Client;\n# let mock = dimorph::transport::Mock::routes()",
+            $routes,
+            ";\n# let client = Client::builder().transport(mock.clone()).build()?;\n",
+            $first, $(".await", $more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
     ($first:literal $(, $more:literal)*) => {
         concat!(
-            "```no_run\n# async fn example() -> dimorph::Result<()> {\nuse dimorph::asynchronous::Client;\n\n",
+            "```no_run\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::asynchronous::Client;\n",
+            $first, $(".await", $more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
+    (running $first:literal $(, $more:literal)*) => {
+        concat!(
+            "```\n# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::asynchronous::Client;\n",
             $first, $(".await", $more,)*
             "\n# Ok(())\n# }\n```"
         )
@@ -50,13 +109,38 @@ use crate::sse;
 crate::top_level::calls!();
 
 /// A boxed future, as [`Transport`] returns it.
+///
+/// ```
+/// use dimorph::asynchronous::BoxFuture;
+///
+/// fn later(number: u32) -> BoxFuture<'static, u32> {
+///     Box::pin(async move { number })
+/// }
+/// # let _ = later(1);
+/// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Response {
-    /// Writes the rest of the body, decoded, to a writer; returns how many bytes that were.
+    /// Writes the rest of the body, decoded, to a writer, and flushes it; returns how many bytes that were.
     ///
     /// # Errors
     /// As [`bytes`](Response::bytes); `WriteError` where the writer fails.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use dimorph::asynchronous::Client;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> dimorph::Result<()> {
+    /// # let mock = dimorph::transport::Mock::routes().get("*", "hello");
+    /// # let client = Client::builder().transport(mock).build()?;
+    /// let mut response = client.get("https://example.org/").send().await?;
+    /// let mut written = Vec::new();
+    /// assert_eq!(response.copy_to(&mut written).await?, 5);
+    /// assert_eq!(written, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn copy_to<W: AsyncWrite + Unpin + ?Sized>(&mut self, writer: &mut W) -> Result<u64> {
         let mut copied = 0;
         let mut buffer = self.copy_buffer();

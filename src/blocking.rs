@@ -1,12 +1,65 @@
 //! The blocking client: no runtime, no hidden thread but the resolver's, and an application's under the feature `tower-tokio`.
+//!
+//! `asynchronous` has the same names, methods and rules; what is here waits on the calling thread. [`Client`] and the functions stand at
+//! the root of the crate, too.
+//!
+//! | to | there is |
+//! |---|---|
+//! | make one request | [`get`], [`post`] and the like |
+//! | make more of them, configured alike | [`Client`], built by a [`ClientBuilder`] |
+//! | say more about one | [`RequestBuilder`] |
+//! | read what came | [`Response`], [`Iter`]; after a switch of protocols [`Upgraded`] |
+//! | send elsewhere than over the network | [`Transport`], and those of [`transport`](crate::transport) |
+//!
+//! ```no_run
+//! use dimorph::blocking::Client;
+//!
+//! let client = Client::new();
+//! let mut response = client
+//!     .get("https://example.com/large.csv")
+//!     .send()?
+//!     .error_for_status()?;
+//! for line in response.iter_lines() {
+//!     println!("{}", line?);
+//! }
+//! # Ok::<(), dimorph::Error>(())
+//! ```
+//!
+//! Inside an async runtime it works as well, and blocks the thread that it is called on, as [`std::fs`] does.
 
 pub(crate) use maybe_async::must_be_sync as dual;
 
 /// An example for both documentations: `.await` stands between the pieces in the other one.
+///
+/// One that is `running` runs as a test; one that is `answering` too, with a `client` in hidden lines and a mock behind it, whose routes the first
+/// literal has; the others are compiled. A `call` is one of the top-level functions.
 macro_rules! example {
+    (call $name:ident) => {
+        concat!(
+            "```no_run\n# fn main() -> dimorph::Result<()> {\nlet response = dimorph::blocking::",
+            stringify!($name),
+            "(\"https://example.com\").send()?;\nprintln!(\"{}\", response.status());\n# Ok(())\n# }\n```"
+        )
+    };
+    (answering $routes:literal: $first:literal $(, $more:literal)*) => {
+        concat!(
+            "```\n# fn main() -> Result<(), Box<dyn std::error::Error>> {\n# use dimorph::blocking::Client;\n# let mock = dimorph::transport::Mock::routes()",
+            $routes,
+            ";\n# let client = Client::builder().transport(mock.clone()).build()?;\n",
+            $first, $($more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
     ($first:literal $(, $more:literal)*) => {
         concat!(
-            "```no_run\n# fn main() -> dimorph::Result<()> {\nuse dimorph::blocking::Client;\n\n",
+            "```no_run\n# fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::blocking::Client;\n",
+            $first, $($more,)*
+            "\n# Ok(())\n# }\n```"
+        )
+    };
+    (running $first:literal $(, $more:literal)*) => {
+        concat!(
+            "```\n# fn main() -> Result<(), Box<dyn std::error::Error>> {\nuse dimorph::blocking::Client;\n",
             $first, $($more,)*
             "\n# Ok(())\n# }\n```"
         )
@@ -54,6 +107,19 @@ impl Response {
     ///
     /// # Errors
     /// As [`bytes`](Response::bytes); `WriteError` where the writer fails.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use dimorph::blocking::Client;
+    /// # let mock = dimorph::transport::Mock::routes().get("*", "hello");
+    /// # let client = Client::builder().transport(mock).build()?;
+    /// let mut response = client.get("https://example.org/").send()?;
+    /// let mut written = Vec::new();
+    /// assert_eq!(response.copy_to(&mut written)?, 5);
+    /// assert_eq!(written, b"hello");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn copy_to<W: Write + ?Sized>(&mut self, writer: &mut W) -> Result<u64> {
         let mut copied = 0;
         let mut buffer = self.copy_buffer();

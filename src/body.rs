@@ -33,9 +33,28 @@ pub(crate) type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> 
 
 /// The body of a request, or of a response that an application made.
 ///
-/// Bytes, text and files are sent with their length and can be sent again (for a redirect or a
-/// retry); readers and streams can be sent once, chunked unless [sized](Body::sized). A reader may go through
-/// the async client, where it is read off the event loop; a stream given to the blocking client is a `LocalProtocolError`.
+/// | made of | length | sent again, for a redirect or a retry |
+/// |---|---|---|
+/// | text, bytes | known | yes |
+/// | a [`std::fs::File`] | from where it stands to its end | yes |
+/// | a multipart form | known if each part's is | if each part can be |
+/// | a reader, by [`from_reader`](Body::from_reader) | unknown, sent chunked; known by [`sized`](Body::sized) | no |
+/// | a stream, by [`from_stream`](Body::from_stream) or [`wrap`](Body::wrap) | unknown, sent chunked | no |
+///
+/// A reader may go through the async client, where it is read off the event loop; a stream given to the blocking client is a
+/// `LocalProtocolError`.
+///
+/// ```
+/// use dimorph::Body;
+///
+/// let text = Body::from("hello");
+/// assert_eq!(text.content_length(), Some(5));
+/// assert_eq!(text.as_bytes(), Some(&b"hello"[..]));
+///
+/// let reader = Body::from_reader(std::io::Cursor::new("hello"));
+/// assert_eq!(reader.content_length(), None);
+/// assert!(reader.try_clone().is_err());
+/// ```
 #[derive(Default)]
 pub struct Body {
     kind: Kind,
@@ -200,12 +219,23 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
 }
 
 impl Body {
-    /// Makes an empty body.
+    /// Makes an empty body, which is what a request has at first.
     pub fn empty() -> Self {
         Body::default()
     }
 
     /// Makes a body of unknown length from a reader; it can be sent once.
+    ///
+    /// ```
+    /// use dimorph::{Body, Client};
+    ///
+    /// let client = Client::new();
+    /// let log = std::io::Cursor::new("a line\n");
+    /// let body = Body::from_reader(log);
+    /// let request = client.post("https://example.org/logs").body(body).build()?;
+    /// assert_eq!(request.content(), None);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
         Body {
             kind: Kind::Reader {
@@ -218,6 +248,14 @@ impl Body {
     /// Makes a body of known length from a reader; it can be sent once.
     ///
     /// A reader that ends early, or has more, ends the request with a `LocalProtocolError`.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use dimorph::Body;
+    ///
+    /// let body = Body::sized(std::io::repeat(b'x').take(1000), 1000);
+    /// assert_eq!(body.content_length(), Some(1000));
+    /// ```
     pub fn sized(reader: impl Read + Send + 'static, length: u64) -> Self {
         Body {
             kind: Kind::Reader {
@@ -244,6 +282,30 @@ impl Body {
     }
 
     /// Makes a body of unknown length from an async stream; for the async client, sent once.
+    ///
+    /// An error of the stream ends the request with a `LocalProtocolError`, whose source it is.
+    ///
+    /// ```
+    /// use std::pin::Pin;
+    /// use std::task::{Context, Poll};
+    ///
+    /// /// Two pieces.
+    /// struct Pieces(Vec<&'static str>);
+    ///
+    /// impl futures_core::Stream for Pieces {
+    ///     type Item = std::io::Result<&'static str>;
+    ///
+    ///     fn poll_next(
+    ///         mut self: Pin<&mut Self>,
+    ///         _cx: &mut Context<'_>,
+    ///     ) -> Poll<Option<Self::Item>> {
+    ///         Poll::Ready(self.0.pop().map(Ok))
+    ///     }
+    /// }
+    ///
+    /// let body = dimorph::Body::from_stream(Pieces(vec!["world", "hello "]));
+    /// assert_eq!(body.content_length(), None);
+    /// ```
     pub fn from_stream<S, T, E>(stream: S) -> Self
     where
         S: Stream<Item = Result<T, E>> + Send + 'static,
@@ -258,7 +320,14 @@ impl Body {
         }
     }
 
-    /// Makes a body from anything that is an [`http_body::Body`] of bytes; for the async client, sent once.
+    /// Makes a body from anything that is an [`http_body::Body`] of bytes, such as another server's or client's; for the async client, sent once.
+    ///
+    /// Its length is known where its size hint is exact. Trailers are left out.
+    ///
+    /// ```
+    /// let body = dimorph::Body::wrap(axum::body::Body::from("hello"));
+    /// assert_eq!(body.content_length(), Some(5));
+    /// ```
     pub fn wrap<B>(body: B) -> Self
     where
         B: http_body::Body + Send + 'static,
@@ -277,7 +346,7 @@ impl Body {
         }
     }
 
-    /// Returns the bytes where they are in memory.
+    /// Returns the bytes where they are in memory: of text, bytes, or nothing.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.kind {
             Kind::Empty => Some(&[]),
@@ -295,7 +364,7 @@ impl Body {
         }
     }
 
-    /// Returns the length where it is known.
+    /// Returns the length in bytes, where it is known.
     pub fn content_length(&self) -> Option<u64> {
         match &self.kind {
             Kind::Empty => Some(0),
@@ -311,6 +380,15 @@ impl Body {
     ///
     /// # Errors
     /// `BodyNotReplayable` for readers and streams.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::Body;
+    ///
+    /// assert!(Body::from("hello").try_clone().is_ok());
+    /// assert!(Body::from_reader(std::io::empty()).try_clone().is_err());
+    /// ```
     pub fn try_clone(&self) -> Result<Body> {
         let kind = match &self.kind {
             Kind::Empty => Kind::Empty,

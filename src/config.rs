@@ -43,7 +43,16 @@ pub struct Timeout {
 }
 
 impl Timeout {
-    /// Sets `connect`, `read`, `write` and `pool` to one value; `None` means no limit.
+    /// Sets `connect`, `read`, `write` and `pool` to one value; `None` means no limit. `total` and `head` are off.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dimorph::Timeout;
+    ///
+    /// let timeout = Timeout::new(Duration::from_secs(10)).read(None);
+    /// assert_eq!(timeout.write_timeout(), Some(Duration::from_secs(10)));
+    /// assert_eq!(timeout.read_timeout(), None);
+    /// ```
     pub fn new(each: impl Into<Option<Duration>>) -> Self {
         let each = each.into();
         Timeout {
@@ -56,47 +65,63 @@ impl Timeout {
         }
     }
 
-    /// Makes a configuration without any limit.
+    /// Makes a configuration without any limit; the same as `Timeout::new(None)`.
     pub fn none() -> Self {
         Timeout::new(None)
     }
 
-    /// Limits the time until a connection stands.
+    /// Limits the time until a connection stands, with look-up, TCP, the proxy's tunnel and TLS: `ConnectTimeout` beyond it. Default: 5 seconds.
+    ///
+    /// Each attempt of the builder's `retries` has it anew. A connection that is used again takes none of it.
     #[must_use]
     pub fn connect(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.connect = limit.into();
         self
     }
 
-    /// Limits the time without receiving anything.
+    /// Limits the time without receiving anything: `ReadTimeout` beyond it. Default: 5 seconds.
+    ///
+    /// A body that comes in drips may take much longer; [`total`](Timeout::total) limits that.
     #[must_use]
     pub fn read(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.read = limit.into();
         self
     }
 
-    /// Limits the time without being able to send anything.
+    /// Limits the time without being able to send anything: `WriteTimeout` beyond it. Default: 5 seconds.
     #[must_use]
     pub fn write(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.write = limit.into();
         self
     }
 
-    /// Limits the wait for a connection from the pool.
+    /// Limits the wait for a connection from the pool, or a stream of one: `PoolTimeout` beyond it. Default: 5 seconds.
     #[must_use]
     pub fn pool(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.pool = limit.into();
         self
     }
 
-    /// Limits the whole exchange, from the call to the end of the body, redirects included.
+    /// Limits the whole exchange, from the call to the end of the body, redirects and authentication included: `TotalTimeout` beyond it. Default: none.
+    ///
+    /// HTTPX has no such limit.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dimorph::Timeout;
+    ///
+    /// let timeout = Timeout::default().total(Duration::from_secs(30));
+    /// assert_eq!(timeout.total_timeout(), Some(Duration::from_secs(30)));
+    /// assert_eq!(timeout.read_timeout(), Some(Duration::from_secs(5)));
+    /// ```
     #[must_use]
     pub fn total(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.total = limit.into();
         self
     }
 
-    /// Limits the exchange from the call to the head of the response, redirects included; the body has its own time.
+    /// Limits the exchange from the call to the head of the response, redirects and authentication included: `TotalTimeout` beyond it. The body has
+    /// its own time. Default: none.
     #[must_use]
     pub fn head(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.head = limit.into();
@@ -203,11 +228,20 @@ impl Wait {
 
 /// How many connections a client keeps and opens.
 ///
-/// ```
-/// use dimorph::PoolLimits;
+/// At the hard limit an idle connection to another origin is closed to make room; if there is none, the request waits its turn, first come,
+/// first served, until `PoolTimeout`. HTTPX's `max_keepalive_connections` and `max_connections` are the soft and the hard limit.
 ///
-/// let limits = PoolLimits::new().soft_limit(5).hard_limit(10);
+/// ```
+/// use std::time::Duration;
+/// use dimorph::{Client, PoolLimits};
+///
+/// let limits = PoolLimits::new()
+///     .soft_limit(5)
+///     .hard_limit(10)
+///     .keepalive_expiry(Duration::from_secs(30));
 /// assert_eq!((limits.soft(), limits.hard()), (Some(5), Some(10)));
+/// let client = Client::builder().pool_limits(limits).build()?;
+/// # Ok::<(), dimorph::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolLimits {
@@ -228,21 +262,21 @@ impl PoolLimits {
         }
     }
 
-    /// Limits the idle connections kept; `None`: all are.
+    /// Limits the idle connections kept; `None`: all are. Default: 10. 0 closes each connection after its request.
     #[must_use]
     pub fn soft_limit(mut self, limit: impl Into<Option<usize>>) -> Self {
         self.soft_limit = limit.into();
         self
     }
 
-    /// Limits the connections open at once; further requests wait their turn. `None`: no limit.
+    /// Limits the connections open at once; further requests wait their turn. `None`: no limit. Default: 100.
     #[must_use]
     pub fn hard_limit(mut self, limit: impl Into<Option<usize>>) -> Self {
         self.hard_limit = limit.into();
         self
     }
 
-    /// Limits how long an idle connection is kept; `None`: until the server closes it.
+    /// Limits how long an idle connection is kept; `None`: until the server closes it. Default: 5 seconds.
     #[must_use]
     pub fn keepalive_expiry(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.keepalive_expiry = limit.into();
@@ -253,6 +287,13 @@ impl PoolLimits {
     ///
     /// Requests share a connection by its streams, as many as the server allows at once (`SETTINGS_MAX_CONCURRENT_STREAMS`). Further
     /// ones open another connection if this limit lets them, else they wait for a stream. `hard_limit` counts connections, not streams.
+    ///
+    /// ```
+    /// use dimorph::PoolLimits;
+    ///
+    /// let limits = PoolLimits::new().http2_connections(4);
+    /// assert_eq!(limits.http2(), 4);
+    /// ```
     #[must_use]
     pub fn http2_connections(mut self, limit: usize) -> Self {
         self.http2_connections = limit.max(1);
@@ -319,6 +360,14 @@ impl<T: Copy> Setting<T> {
 }
 
 /// A count of what a client's pool holds at one moment.
+///
+/// ```
+/// let client = dimorph::Client::new();
+/// let stats = client.pool_stats();
+/// println!("{} of {} connections are idle", stats.idle, stats.connections);
+/// println!("{} requests wait", stats.waiting);
+/// assert_eq!((stats.opened, stats.reused), (0, 0));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {

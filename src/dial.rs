@@ -21,7 +21,14 @@ pub(crate) fn attempt_delay(left: Option<Duration>, addresses: usize) -> Duratio
 /// How long one address may stay silent before the next is tried beside it (RFC 8305 section 5).
 pub(crate) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The future of a name look-up.
+/// The future of a name look-up. The blocking client polls it on the calling thread.
+///
+/// ```
+/// fn nowhere() -> dimorph::Resolving {
+///     Box::pin(async { Err(std::io::ErrorKind::NotFound.into()) })
+/// }
+/// # let _ = nowhere();
+/// ```
 pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// Looks up host names for a client.
@@ -41,7 +48,9 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + 
 /// # let _ = Loopback;
 /// ```
 pub trait Resolve: Send + Sync + 'static {
-    /// Looks up the addresses of a host.
+    /// Looks up the addresses of a host: a name, never an IP address. An empty list is an error.
+    ///
+    /// It may take as long as the connect timeout lets it; each new connection asks anew.
     fn resolve(&self, host: &str) -> Resolving;
 }
 

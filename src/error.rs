@@ -27,74 +27,134 @@ use crate::hints::POOL_IS_TAKEN;
 use crate::request::Request;
 
 /// A boxed error from outside, kept as the source of an [`Error`].
+///
+/// ```
+/// let error: dimorph::BoxError = "the vault is locked".into();
+/// assert_eq!(dimorph::Error::other(error).to_string(), "App: the vault is locked");
+/// ```
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The result of everything here that can fail.
+///
+/// ```
+/// fn host(url: &str) -> dimorph::Result<String> {
+///     let request = dimorph::Request::new(dimorph::Method::GET, url)?;
+///     Ok(request.url().host_str().unwrap_or_default().to_owned())
+/// }
+/// assert_eq!(host("https://example.org/")?, "example.org");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, by HTTPX's leaf names.
+///
+/// HTTPX's parent classes are predicates of [`Error`], such as [`is_timeout`](Error::is_timeout). More kinds may come: a `match` needs an arm
+/// for the rest.
+///
+/// ```
+/// use dimorph::ErrorKind;
+/// use dimorph::transport::{Fault, Mock};
+///
+/// let mock = Mock::routes().get("*", Fault::ReadTimeout);
+/// let client = dimorph::Client::builder().transport(mock).build()?;
+/// match client.get("https://example.org/").send() {
+///     Ok(response) => println!("{}", response.status()),
+///     Err(error) => match error.kind() {
+///         ErrorKind::ConnectError => println!("not there: {error}"),
+///         ErrorKind::ReadTimeout => println!("too slow: {error}"),
+///         _ => return Err(error),
+///     },
+/// }
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// No connection within the connect timeout (name look-up, TCP, TLS).
+    /// No connection within the connect timeout: look-up, TCP, the proxy's tunnel and TLS together.
+    ///
+    /// The server saw nothing of the request, so that any method may be sent again; `retries` does so. A server that is far away needs a longer
+    /// [`Timeout::connect`](crate::Timeout::connect).
     ConnectTimeout,
-    /// Nothing received within the read timeout.
+    /// Nothing received within the read timeout, or no answer to an HTTP/2 PING.
+    ///
+    /// The server may have acted on the request: send it again only if that does no harm. An answer that takes long to make needs a longer
+    /// [`Timeout::read`](crate::Timeout::read).
     ReadTimeout,
-    /// Nothing could be sent within the write timeout.
+    /// Nothing could be sent within the write timeout: the server takes no more of the body. As for `ReadTimeout`, it may have acted on what it has.
     WriteTimeout,
-    /// No connection became free in the pool within the pool timeout.
+    /// No connection, and no stream of one, became free in the pool within the pool timeout.
+    ///
+    /// More requests were under way than [`PoolLimits`](crate::PoolLimits) allows: read or drop responses sooner, raise the limit, or wait longer
+    /// by [`Timeout::pool`](crate::Timeout::pool).
     PoolTimeout,
-    /// The exchange, body included, took longer than the total timeout.
+    /// The exchange, body included, took longer than the total timeout, or its head longer than the head timeout. As for `ReadTimeout`, the server
+    /// may have acted on the request.
     TotalTimeout,
-    /// The connection could not be made: look-up, TCP or TLS failed.
+    /// The connection could not be made: look-up, TCP or TLS failed, or the server does not speak the only version of HTTP that the client has left.
+    ///
+    /// [`Error::phase`] tells which, and the [source](StdError::source) why. The server saw nothing of the request.
     ConnectError,
-    /// Receiving failed.
+    /// Receiving failed: the connection was reset before the response was complete. The server may have acted on the request.
     ReadError,
-    /// Sending failed.
+    /// Sending failed: the connection was reset while the request was sent; or the writer failed that a body was copied to.
     WriteError,
-    /// Closing failed.
+    /// Closing failed. It does not occur in this version: a connection that cannot be closed properly is closed all the same.
     CloseError,
-    /// The request would break the protocol; nothing of it was sent.
+    /// The request would break the protocol, and was not sent: a bad header, a body of another length than announced, a version that is switched
+    /// off, an async stream in the blocking client. The fault is the caller's; the message names it.
     LocalProtocolError,
-    /// The peer broke the protocol, or closed in the middle of a message.
+    /// The peer broke the protocol, closed in the middle of a message, or reset an HTTP/2 stream. What was received is not to be believed.
     RemoteProtocolError,
-    /// The proxy refused or failed.
+    /// The proxy refused a tunnel, with [`Error::status`] where it gave one, or failed. One that cannot be reached is a `ConnectError` that names it.
     ProxyError,
-    /// The URL's scheme is not one this client speaks.
+    /// The URL's scheme is not one this client speaks: `http`, and `https` with the feature `rustls`.
     UnsupportedProtocol,
-    /// The body does not decode by its `content-encoding`.
+    /// The body does not decode by its `content-encoding`. The wire's bytes can be had by `iter_raw`, or by a client without `content_codings`.
     DecodingError,
-    /// More redirects than `max_redirects`.
+    /// More redirects than `max_redirects`, or the `redirect_policy` ended the call.
     TooManyRedirects,
-    /// `error_for_status` or `raise_for_status` met such a status.
+    /// `error_for_status` or `raise_for_status` met such a status; [`Error::status`] has it. Nothing else makes an error of a status.
     HttpStatus,
-    /// The body is not the JSON that was asked for.
+    /// The body is not the JSON that was asked for: malformed, or not what the type takes. The message says where.
     Json,
-    /// The peer exceeded one of the client's limits.
+    /// The peer exceeded one of the client's limits on heads, trailers, decoded bodies and the like. The builder's `max_…` options set them.
     LimitExceeded,
-    /// The client was closed.
+    /// The client was closed before the request was sent.
     ClientClosed,
-    /// The body would have to be sent again, and cannot be.
+    /// The body would have to be sent again, for a redirect or a step of an authentication, and is a reader or stream. Give it as bytes or a file.
     BodyNotReplayable,
-    /// The URL cannot be understood.
+    /// The URL cannot be understood: no scheme (and no `base_url`), no host, a bad port.
     InvalidUrl,
-    /// Two cookies answer to the one name that was asked for.
+    /// Several cookies answer to the one name that was asked for; ask with domain and path.
     CookieConflict,
-    /// The body was already consumed.
+    /// The body was read to its end already, or text or lines of it were begun. `buffer` keeps a body that is read more than once.
     StreamConsumed,
     /// The response was closed before its body was read.
     StreamClosed,
-    /// The content was asked for before the body was buffered.
+    /// The content was asked for before the body was buffered; an auth flow says so by `requires_response_body`.
     ResponseNotRead,
-    /// The request's content was asked for, and it is a stream.
+    /// The request's content was asked for, and it is a reader or stream.
     RequestNotRead,
-    /// A builder was given something unusable.
+    /// A builder was given something unusable, or the environment something unusable to a client: a file that cannot be read, an option out of
+    /// its range, a proxy's URL, a malformed netrc file.
     Builder,
-    /// Code of the application's own failed: one behind an in-process transport, a hook, an auth flow.
+    /// Code of your own failed: an application in process, a hook, an auth flow, a transport; or no route of a mock, no entry of a recording,
+    /// fits the request. The error is the [source](StdError::source).
     App,
 }
 
 /// What the client was doing when an [`Error`] came up.
+///
+/// ```
+/// use dimorph::Phase;
+/// use dimorph::transport::{Fault, Mock};
+///
+/// let mock = Mock::routes().get("*", Fault::Tls);
+/// let client = dimorph::Client::builder().transport(mock).build()?;
+/// let error = client.get("https://example.org/").send().unwrap_err();
+/// assert_eq!(error.phase(), Some(Phase::Tls));
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
@@ -148,6 +208,36 @@ impl Phase {
 ///
 /// `Display` names what happened, in which phase, and with which host and port. Credentials appear
 /// in neither `Display` nor `Debug`: the URL is kept without its userinfo.
+///
+/// ```
+/// use dimorph::ErrorKind;
+/// use dimorph::transport::{Fault, Mock};
+///
+/// let mock = Mock::routes().get("*", Fault::ConnectError);
+/// let client = dimorph::Client::builder().transport(mock).build()?;
+/// let error = client.get("https://user:secret@example.org/").send().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::ConnectError);
+/// assert!(error.is_connect() && !error.is_timeout());
+/// assert_eq!(error.url().unwrap().as_str(), "https://example.org/");
+/// assert!(!error.to_string().contains("secret"));
+/// # Ok::<(), dimorph::Error>(())
+/// ```
+///
+/// | predicate | kinds |
+/// |---|---|
+/// | [`is_timeout`](Error::is_timeout) | `ConnectTimeout`, `ReadTimeout`, `WriteTimeout`, `PoolTimeout`, `TotalTimeout` |
+/// | [`is_connect`](Error::is_connect) | `ConnectError`, `ConnectTimeout` |
+/// | [`is_network`](Error::is_network) | `ConnectError`, `ReadError`, `WriteError`, `CloseError` |
+/// | [`is_protocol`](Error::is_protocol) | `LocalProtocolError`, `RemoteProtocolError`, `LimitExceeded` |
+/// | [`is_proxy`](Error::is_proxy) | `ProxyError` |
+/// | [`is_decode`](Error::is_decode) | `DecodingError`, `Json` |
+/// | [`is_redirect`](Error::is_redirect) | `TooManyRedirects`, and whatever came up while a redirect was followed |
+/// | [`is_status`](Error::is_status) | `HttpStatus` |
+/// | [`is_body`](Error::is_body) | `BodyNotReplayable`, `StreamConsumed`, `StreamClosed`, `ResponseNotRead`, `RequestNotRead` |
+/// | [`is_builder`](Error::is_builder) | `Builder`, `InvalidUrl`, `UnsupportedProtocol`, `CookieConflict` |
+/// | [`is_request`](Error::is_request) | those of the first five, `ClientClosed`, `App` |
+///
+/// What reading a response by `std::io::Read` or `AsyncRead` gives is a `std::io::Error` with this one inside.
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -263,6 +353,15 @@ impl Error {
     }
 
     /// Attaches a URL; its userinfo is removed.
+    ///
+    /// ```
+    /// use dimorph::{Error, Url};
+    ///
+    /// let url = Url::parse("https://user:secret@example.org/").unwrap();
+    /// let error = Error::other("the vault is locked").with_url(&url);
+    /// assert_eq!(error.url().unwrap().as_str(), "https://example.org/");
+    /// assert!(error.without_url().url().is_none());
+    /// ```
     #[must_use]
     pub fn with_url(mut self, url: &Url) -> Self {
         self.inner.url = Some(without_userinfo(url));
@@ -282,16 +381,23 @@ impl Error {
     }
 
     /// Returns the kind: HTTPX's exception class.
+    ///
+    /// ```
+    /// use dimorph::{ErrorKind, Method, Request};
+    ///
+    /// let error = Request::new(Method::GET, "no url").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// Returns what the client was doing.
+    /// Returns what the client was doing; `None` for an error that came up outside of a call, such as that of [`Error::other`].
     pub fn phase(&self) -> Option<Phase> {
         self.inner.phase
     }
 
-    /// Returns the URL that was asked for, without userinfo.
+    /// Returns the URL that was asked for, without userinfo; `None` where there was no request yet.
     pub fn url(&self) -> Option<&Url> {
         self.inner.url.as_ref()
     }
@@ -302,6 +408,15 @@ impl Error {
     }
 
     /// Returns the status, for [`ErrorKind::HttpStatus`], and of a proxy that refused a tunnel.
+    ///
+    /// ```
+    /// use dimorph::transport::Mock;
+    ///
+    /// let client = dimorph::Client::builder().transport(Mock::routes().get("*", 404)).build()?;
+    /// let error = client.get("https://example.org/").send()?.error_for_status().unwrap_err();
+    /// assert_eq!(error.status().unwrap(), 404);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn status(&self) -> Option<StatusCode> {
         self.inner.status
     }
@@ -365,8 +480,8 @@ impl Error {
     }
 
     /// Tells whether it is certain that nothing was done for this request, so that any method may be sent again: nothing of it was sent over
-    /// HTTP/2, or the server said so by REFUSED_STREAM or GOAWAY (RFC 9113 section 8.7). The client has then tried again already, unless
-    /// [`retry_unprocessed`](crate::blocking::ClientBuilder::retry_unprocessed) is off or the body cannot be sent twice.
+    /// HTTP/2, or the server said so by REFUSED_STREAM or GOAWAY (RFC 9113 section 8.7). The client has then tried again already, unless the
+    /// builder's `retry_unprocessed` is off or the body cannot be sent twice.
     pub fn is_unprocessed(&self) -> bool {
         self.inner.unprocessed
     }

@@ -21,6 +21,22 @@ pub(crate) type Listener = dyn Fn(&Event<'_>) + Send + Sync;
 /// Something that happened to a request, for `on_event`: httpcore's `trace` extension.
 ///
 /// `Debug` shows no credential.
+///
+/// ```
+/// use dimorph::transport::Mock;
+/// use std::sync::{Arc, Mutex};
+///
+/// let names = Arc::new(Mutex::new(Vec::new()));
+/// let heard = names.clone();
+/// let client = dimorph::Client::builder()
+///     .transport(Mock::routes().get("*", "hello"))
+///     .on_event(move |event| heard.lock().unwrap().push(event.kind().name()))
+///     .build()?;
+/// client.get("https://example.org/").send()?.text()?;
+/// let names = names.lock().unwrap();
+/// assert_eq!(*names, ["request.started", "response.started", "response.completed"]);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub struct Event<'a> {
     call: u64,
     elapsed: Duration,
@@ -69,6 +85,39 @@ impl fmt::Debug for Event<'_> {
 }
 
 /// What happened. Each `took` is the time of that step alone.
+///
+/// | kind | [`name`](EventKind::name) |
+/// |---|---|
+/// | `RequestStarted` | `request.started` |
+/// | `ConnectionAcquired` | `pool.acquired` |
+/// | `Resolved` | `connection.resolved` |
+/// | `Connected` | `connection.connected` |
+/// | `TunnelOpened` | `proxy.tunnel_opened` |
+/// | `TlsEstablished` | `connection.tls_established` |
+/// | `Informational` | `response.informational` |
+/// | `ResponseStarted` | `response.started` |
+/// | `Retried` | `request.retried` |
+/// | `ResponseCompleted` | `response.completed` |
+/// | `Failed` | `request.failed` |
+///
+/// More kinds and more fields may come, so that patterns end in `..`.
+///
+/// ```
+/// use dimorph::{Event, EventKind};
+///
+/// fn log(event: &Event<'_>) {
+///     match event.kind() {
+///         EventKind::Connected { remote_addr, took, .. } => {
+///             println!("{remote_addr:?} within {took:?}");
+///         }
+///         EventKind::Failed { error, .. } => println!("{} {error}", event.url()),
+///         _ => {}
+///     }
+/// }
+///
+/// let client = dimorph::Client::builder().on_event(log).build()?;
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[non_exhaustive]
 pub enum EventKind<'a> {
     /// A request begins: one for each redirect and each step of an authentication.
@@ -291,6 +340,20 @@ impl fmt::Debug for Trace {
 }
 
 /// How much of a body has been sent or received, for `on_upload` and `on_download`.
+///
+/// ```
+/// use dimorph::Progress;
+///
+/// fn show(progress: Progress) {
+///     match progress.total {
+///         Some(total) => println!("{} of {total} bytes", progress.bytes),
+///         None => println!("{} bytes", progress.bytes),
+///     }
+/// }
+///
+/// let client = dimorph::Client::new();
+/// let request = client.get("https://example.org/large").on_download(show);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -304,6 +367,23 @@ pub struct Progress {
 pub(crate) type Counter = dyn Fn(Progress) + Send + Sync;
 
 /// Anything that a hook may return: nothing, or a result whose error ends the call.
+///
+/// An [`Error`] ends it as it is; any other becomes the source of one of the kind `App`.
+///
+/// ```
+/// use dimorph::{Client, Request};
+///
+/// let client = Client::builder()
+///     .on_request(|request: &mut Request| println!("{}", request.url()))
+///     .on_request(|request: &mut Request| match request.url().scheme() {
+///         "https" => Ok(()),
+///         _ => Err("https alone is allowed"),
+///     })
+///     .build()?;
+/// let error = client.get("http://example.org/").send().unwrap_err();
+/// assert!(error.to_string().contains("https alone is allowed"));
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub trait HookResult {
     #[doc(hidden)]
     fn into_result(self) -> crate::error::Result<()>;

@@ -10,6 +10,21 @@ use url::Url;
 use crate::request::Request;
 
 /// A response on the way to the one that was returned: a redirect, or a step of an authentication. Cheap to clone, one type for both clients.
+///
+/// ```
+/// use dimorph::transport::Mock;
+///
+/// let mock = Mock::routes()
+///     .get("/old", (302, [("location", "/new")], "moved"))
+///     .get("/new", "hello");
+/// let client = dimorph::Client::builder().transport(mock).build()?;
+/// let response = client.get("https://example.org/old").send()?;
+/// let entry = &response.history()[0];
+/// assert_eq!(entry.status(), 302);
+/// assert_eq!(entry.url().path(), "/old");
+/// assert_eq!(entry.content(), "moved");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct HistoryEntry(Arc<Inner>);
 

@@ -11,12 +11,19 @@ use std::fmt;
 use http::HeaderMap;
 use http::header::LINK;
 
-/// The links of a response, by relation.
+/// The links of a response, by relation; those of its `link` headers (RFC 8288).
 ///
-/// # Example
-/// A paginated resource answers with
-/// `link: <https://example.com/items?page=2>; rel="next"`, and
-/// `response.links().get("next")` is the link to the second page.
+/// ```
+/// use dimorph::transport::Mock;
+///
+/// let link = r#"<https://example.org/items?page=2>; rel="next", </items>; rel="first""#;
+/// let mock = Mock::routes().get("*", (200, [("link", link)], "[]"));
+/// let client = dimorph::Client::builder().transport(mock).build()?;
+/// let links = client.get("https://example.org/items").send()?.links();
+/// assert_eq!(links.get("next").unwrap().url(), "https://example.org/items?page=2");
+/// assert_eq!(links.len(), 2);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links {
     links: Vec<Link>,
@@ -79,6 +86,18 @@ impl<'a> IntoIterator for &'a Links {
 }
 
 /// One link: a target and its parameters. `Debug` shows no userinfo.
+///
+/// ```
+/// use dimorph::transport::Mock;
+///
+/// let link = r#"</style.css>; rel="preload"; as=style"#;
+/// let mock = Mock::routes().get("*", (200, [("link", link)], ""));
+/// let client = dimorph::Client::builder().transport(mock).build()?;
+/// let links = client.get("https://example.org/").send()?.links();
+/// let link = links.get("preload").unwrap();
+/// assert_eq!((link.url(), link.param("as")), ("/style.css", Some("style")));
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Link {
     url: String,
@@ -100,20 +119,19 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    /// The target as the header has it: often relative to the response's URL.
+    /// Returns the target as the header has it: often relative to the response's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The `rel` parameter, `None` if there is none.
+    /// Returns the `rel` parameter; `None` where there is none.
     pub fn rel(&self) -> Option<&str> {
         self.param("rel")
     }
 
-    /// A parameter by name, such as `type` or `title`, without regard to case.
+    /// Returns a parameter by name, such as `type` or `title`, without regard to case.
     ///
-    /// Of several the last counts, as in HTTPX. An extended value (`title*`) is given as it is
-    /// written.
+    /// Of several the last counts, as in HTTPX. An extended value (`title*`) is given as it is written.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params
             .iter()

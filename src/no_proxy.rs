@@ -57,6 +57,16 @@ impl NoProxy {
     }
 
     /// Tells whether a URL is to be asked directly; an URL without a host is not.
+    ///
+    /// ```
+    /// use dimorph::{NoProxy, Url};
+    ///
+    /// let list = NoProxy::new("10.0.0.0/8, example.com:8080");
+    /// assert!(list.matches(&Url::parse("http://10.1.2.3/")?));
+    /// assert!(list.matches(&Url::parse("http://www.example.com:8080/")?));
+    /// assert!(!list.matches(&Url::parse("http://www.example.com/")?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn matches(&self, url: &Url) -> bool {
         match Location::from_url(url.clone()) {
             Ok(location) => self.bypasses(&location.origin()),

@@ -8,6 +8,19 @@ use crate::error::Result;
 use crate::request::Request;
 
 /// The name in a pair given to `headers`: text or a `HeaderName`; none repeats the one before, as in the pairs of a `HeaderMap`.
+///
+/// ```
+/// use dimorph::{Client, header};
+///
+/// let client = Client::new();
+/// let request = client
+///     .get("https://example.org/")
+///     .headers([("x-a", "1"), ("x-b", "2")])
+///     .headers([(header::ACCEPT, "text/plain")])
+///     .build()?;
+/// assert_eq!(request.headers()["accept"], "text/plain");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub trait HeaderKey {
     #[doc(hidden)]
     fn parse(self) -> Result<Option<HeaderName>>;
@@ -53,7 +66,20 @@ where
     Ok(map)
 }
 
-/// The addresses given to `resolve`: one or several. A port of 0 stands for the URL's port.
+/// The addresses given to `resolve`: one or several, with or without ports. A port of 0, or none, stands for the URL's port.
+///
+/// ```
+/// use std::net::{IpAddr, SocketAddr};
+///
+/// let ip: IpAddr = "::1".parse()?;
+/// let several: Vec<SocketAddr> = vec!["192.0.2.1:443".parse()?, "192.0.2.2:443".parse()?];
+/// let client = dimorph::Client::builder()
+///     .resolve("one.example", ip)
+///     .resolve("two.example", ([127, 0, 0, 1], 8080))
+///     .resolve("three.example", several)
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait IntoAddresses {
     #[doc(hidden)]
     fn into_addresses(self) -> Vec<SocketAddr>;
@@ -127,6 +153,14 @@ impl<const N: usize> IntoAddresses for &[SocketAddr; N] {
 }
 
 /// The address given to `local_address`, or none.
+///
+/// ```
+/// use std::net::Ipv4Addr;
+///
+/// let client = dimorph::Client::builder().local_address(Ipv4Addr::LOCALHOST).build()?;
+/// let client = dimorph::Client::builder().local_address(None).build()?;
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub trait IntoLocalAddress {
     #[doc(hidden)]
     fn into_address(self) -> Option<IpAddr>;

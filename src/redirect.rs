@@ -20,6 +20,25 @@ use crate::request::{RedactedUrl, Request};
 pub(crate) type Policy = dyn Fn(Attempt<'_>) -> Action + Send + Sync;
 
 /// A redirect that is about to be followed, for a `redirect_policy`.
+///
+/// ```
+/// use dimorph::{Client, transport::Mock};
+///
+/// let mock = Mock::routes().get("*", (302, [("location", "/login")], ""));
+/// let client = Client::builder()
+///     .transport(mock)
+///     .redirect_policy(|attempt| {
+///         println!("{} leads to {}", attempt.status(), attempt.url());
+///         if attempt.url().path() == "/login" {
+///             return attempt.error("the session has ended");
+///         }
+///         attempt.follow()
+///     })
+///     .build()?;
+/// let error = client.get("https://example.org/").send().unwrap_err();
+/// assert!(error.is_redirect());
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub struct Attempt<'a> {
     pub(crate) status: StatusCode,
     pub(crate) next: &'a Url,
@@ -52,7 +71,7 @@ impl<'a> Attempt<'a> {
         Action(Decision::Stop)
     }
 
-    /// Ends the call with an error.
+    /// Ends the call with an error: `TooManyRedirects`, whose source is the one given.
     pub fn error(self, error: impl Into<BoxError>) -> Action {
         Action(Decision::Fail(error.into()))
     }
@@ -67,7 +86,21 @@ impl fmt::Debug for Attempt<'_> {
     }
 }
 
-/// What a `redirect_policy` decided.
+/// What a `redirect_policy` decided; made by the methods of [`Attempt`].
+///
+/// ```
+/// use dimorph::{Action, Attempt};
+///
+/// fn within_a_site(attempt: Attempt<'_>) -> Action {
+///     match attempt.url().host_str() == attempt.previous()[0].host_str() {
+///         true => attempt.follow(),
+///         false => attempt.stop(),
+///     }
+/// }
+///
+/// let client = dimorph::Client::builder().redirect_policy(within_a_site).build()?;
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Action(pub(crate) Decision);
 

@@ -89,6 +89,18 @@ impl Request {
     ///
     /// # Errors
     /// `InvalidUrl` or `UnsupportedProtocol` for what is not an absolute `http` or `https` URL.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::{ErrorKind, Method, Request};
+    ///
+    /// let request = Request::new(Method::GET, "https://example.org/a?b=c")?;
+    /// assert!(request.headers().is_empty());
+    /// let error = Request::new(Method::GET, "/a").unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new(method: Method, url: impl AsRef<str>) -> Result<Request> {
         let location = Location::parse(url.as_ref())?;
         Ok(Request::from_parts(
@@ -146,7 +158,16 @@ impl Request {
         }
     }
 
-    /// Returns the URL, to change.
+    /// Returns the URL, to change. What comes of it is checked when the request is sent.
+    ///
+    /// ```
+    /// use dimorph::{Method, Request};
+    ///
+    /// let mut request = Request::new(Method::GET, "https://example.org/")?;
+    /// request.url_mut().set_query(Some("page=2"));
+    /// assert_eq!(request.url().as_str(), "https://example.org/?page=2");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn url_mut(&mut self) -> &mut Url {
         if let Target::Location(location) = &self.inner.target {
             self.inner.target = Target::Url(location.url().clone());
@@ -163,13 +184,21 @@ impl Request {
         self.inner.headers.map()
     }
 
-    /// Returns the headers, to change.
+    /// Returns the headers, to change. [`without_header`](Request::without_header) keeps back what the connection would add.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         self.inner.headers.map_mut()
     }
 
     /// Sends no header of this name, not even one that the connection would add; `content-length` stands for the `0` of an
     /// empty body, which other bodies announce all the same.
+    ///
+    /// ```
+    /// use dimorph::{Method, Request, header};
+    ///
+    /// let mut request = Request::new(Method::GET, "https://example.org/")?;
+    /// request.without_header(header::CONNECTION);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn without_header(&mut self, name: HeaderName) {
         self.inner.headers.suppress(name);
     }
@@ -193,12 +222,21 @@ impl Request {
         &self.inner.body
     }
 
-    /// Returns the body, to change.
+    /// Returns the body, to change. No `content-type` is set with it.
+    ///
+    /// ```
+    /// use dimorph::{Method, Request};
+    ///
+    /// let mut request = Request::new(Method::PUT, "https://example.org/notes/1")?;
+    /// *request.body_mut() = "remember the milk".into();
+    /// assert_eq!(request.content(), Some(&b"remember the milk"[..]));
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn body_mut(&mut self) -> &mut Body {
         &mut self.inner.body
     }
 
-    /// Returns the content where it is in memory (HTTPX's `request.content`).
+    /// Returns the content where it is in memory (HTTPX's `request.content`); `None` for files, forms with files, readers and streams.
     pub fn content(&self) -> Option<&[u8]> {
         self.inner.body.as_bytes()
     }
@@ -209,6 +247,16 @@ impl Request {
     }
 
     /// Returns the timeouts of this request alone, to change.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dimorph::{Method, Request, Timeout};
+    ///
+    /// let mut request = Request::new(Method::GET, "https://example.org/")?;
+    /// *request.timeout_mut() = Some(Timeout::new(Duration::from_secs(30)));
+    /// assert_eq!(request.timeout().unwrap().read_timeout(), Some(Duration::from_secs(30)));
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn timeout_mut(&mut self) -> &mut Option<Timeout> {
         &mut self.inner.timeout
     }
@@ -227,6 +275,18 @@ impl Request {
     ///
     /// # Errors
     /// `BodyNotReplayable` where the body is a reader or stream.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::{Body, ErrorKind, Method, Request};
+    ///
+    /// let mut request = Request::new(Method::POST, "https://example.org/")?;
+    /// assert!(request.try_clone().is_ok());
+    /// *request.body_mut() = Body::from_reader(std::io::empty());
+    /// assert_eq!(request.try_clone().unwrap_err().kind(), ErrorKind::BodyNotReplayable);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn try_clone(&self) -> Result<Request> {
         let body = self.inner.body.try_clone()?;
         let mut clone = self.without_body();

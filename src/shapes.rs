@@ -8,7 +8,21 @@ use crate::error::Error;
 use crate::lines::LineSplitter;
 use crate::text::TextDecoder;
 
-/// Turns the pieces of a body into items, without I/O.
+/// Turns the pieces of a body into items, without I/O: bytes, text or lines. The types of this crate alone implement it.
+///
+/// ```
+/// use dimorph::{Lines, Result, Shape};
+///
+/// fn count<S: Shape>(items: impl Iterator<Item = Result<S::Item>>) -> Result<usize> {
+///     items.map(|item| item.map(|_| 1)).sum()
+/// }
+///
+/// # let mock = dimorph::transport::Mock::routes().get("*", "one\ntwo\n");
+/// # let client = dimorph::Client::builder().transport(mock).build()?;
+/// let mut response = client.get("https://example.org/").send()?;
+/// assert_eq!(count::<Lines>(response.iter_lines())?, 2);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub trait Shape: sealed::Shape {
     /// What comes out.
     type Item;
@@ -39,7 +53,16 @@ mod sealed {
     impl Shape for crate::sse::Events {}
 }
 
-/// Bytes: pieces as they come, or all of one size but the last.
+/// Bytes: pieces as they come, or all of one size but the last. The items of `iter_bytes` and `iter_raw`.
+///
+/// ```
+/// # let mock = dimorph::transport::Mock::routes().get("*", "hello");
+/// # let client = dimorph::Client::builder().transport(mock).build()?;
+/// let mut response = client.get("https://example.org/").send()?;
+/// let chunks = response.iter_bytes().chunk_size(2).collect::<dimorph::Result<Vec<_>>>()?;
+/// assert_eq!(chunks, ["he", "ll", "o"]);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Chunks {
     size: Option<usize>,
@@ -84,7 +107,16 @@ impl Shape for Chunks {
     }
 }
 
-/// Text, decoded as it comes.
+/// Text, decoded as it comes: pieces as they come, or all of one number of characters but the last. The items of `iter_text`.
+///
+/// ```
+/// # let mock = dimorph::transport::Mock::routes().get("*", "héllo");
+/// # let client = dimorph::Client::builder().transport(mock).build()?;
+/// let mut response = client.get("https://example.org/").send()?;
+/// let text = response.iter_text().collect::<dimorph::Result<String>>()?;
+/// assert_eq!(text, "héllo");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Text {
     decoder: TextDecoder,
@@ -160,7 +192,16 @@ impl Shape for Text {
     }
 }
 
-/// Lines of text, without their ends.
+/// Lines of text, without their ends: LF, CRLF or CR. The items of `iter_lines`.
+///
+/// ```
+/// # let mock = dimorph::transport::Mock::routes().get("*", "one\r\ntwo");
+/// # let client = dimorph::Client::builder().transport(mock).build()?;
+/// let mut response = client.get("https://example.org/").send()?;
+/// let lines = response.iter_lines().collect::<dimorph::Result<Vec<_>>>()?;
+/// assert_eq!(lines, ["one", "two"]);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Lines {
     text: Text,

@@ -4,8 +4,20 @@ use std::sync::OnceLock;
 
 use http::Extensions;
 
-/// The stream on which a response came over HTTP/2 (RFC 9113 section 5.1.1): [`Response::extensions`](crate::blocking::Response::extensions)
-/// has it. HTTPX's counterpart is the extension `stream_id`.
+/// The stream on which a response came over HTTP/2 (RFC 9113 section 5.1.1); the response's `extensions` have it.
+/// HTTPX's counterpart is the extension `stream_id`.
+///
+/// ```
+/// use dimorph::StreamId;
+///
+/// # let mock = dimorph::transport::Mock::routes().get("*", "hello");
+/// # let client = dimorph::Client::builder().transport(mock).build()?;
+/// let response = client.get("https://example.org/").send()?;
+/// if let Some(stream) = response.extensions().get::<StreamId>() {
+///     println!("stream {}", stream.get());
+/// }
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub(crate) u32);
 

@@ -7,6 +7,18 @@ use std::sync::Arc;
 use crate::tls::TlsVersion;
 
 /// The TLS session of a response, in its extensions where the client was built with `tls_info(true)`.
+///
+/// ```no_run
+/// use dimorph::{Client, TlsInfo};
+///
+/// let client = Client::builder().tls_info(true).build()?;
+/// let response = client.get("https://example.org/").send()?;
+/// if let Some(info) = response.extensions().get::<TlsInfo>() {
+///     println!("{:?}", info.version());
+///     println!("a certificate of {} bytes", info.peer_certificate().unwrap().len());
+/// }
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct TlsInfo {
     peer_certificate: Option<Arc<[u8]>>,

@@ -1,4 +1,4 @@
-//! `dimorph::blocking` and `dimorph::asynchronous` offer the same names, methods, fields and traits.
+//! `dimorph::blocking` and `dimorph::asynchronous` offer the same names, methods, fields and traits; and all of it is documented.
 //!
 //! The lists come from rustdoc's JSON, so they are what a user sees, not what the source seems to say.
 //! `DIMORPH_RUSTDOC_JSON` names a file made before (with `FEATURES` on); otherwise the test makes it.
@@ -7,6 +7,9 @@
     clippy::print_stdout,
     reason = "the reason of a skipped test is printed"
 )]
+
+#[path = "public_api/documented.rs"]
+mod documented;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -13,6 +13,25 @@ pub(crate) type AroundConnect =
 impl ClientBuilder {
     /// Wraps the future of each new connection: the one given in is the whole step (name, TCP, proxy, TLS), the one returned
     /// runs in its place, within the connect timeout. Several wrap one another, the last given outermost. An error that it gives ends the request.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::asynchronous::Client;
+    /// use std::time::Instant;
+    ///
+    /// let client = Client::builder()
+    ///     .around_connect(|connect| {
+    ///         Box::pin(async move {
+    ///             let started = Instant::now();
+    ///             let connected = connect.await;
+    ///             println!("connected within {:?}", started.elapsed());
+    ///             connected
+    ///         })
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn around_connect(
         mut self,
         around: impl for<'a> Fn(BoxFuture<'a, Result<()>>) -> BoxFuture<'a, Result<()>>

@@ -24,11 +24,46 @@ use crate::transport::Replay;
 use crate::transport::{Handled, Handler, Mock, Nothing};
 
 /// Sends requests in place of the network.
+///
+/// It takes one request and gives one response: what [`ClientBuilder`](super::ClientBuilder) says of redirects, cookies, authentication,
+/// decoding and hooks happens above it. A transport that needs no I/O of its own is better written as a
+/// [`Handler`](crate::transport::Handler), which serves both clients.
+///
+/// # Example
+///
+/// ```
+/// use dimorph::asynchronous::{BoxFuture, Client, Response, Transport};
+/// use dimorph::{Request, Result};
+///
+/// /// Answers with what was sent.
+/// struct Echo;
+///
+/// impl Transport for Echo {
+///     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>> {
+///         Box::pin(async move {
+///             let content = request.content().unwrap_or_default().to_vec();
+///             Ok(Response::from(http::Response::new(content)))
+///         })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let client = Client::builder().transport(Echo).build()?;
+/// assert_eq!(client.post("http://example.org/").body("hello").send().await?.text().await?, "hello");
+/// # Ok(())
+/// # }
+/// ```
 pub trait Transport: Send + Sync {
-    /// Sends a request, and returns its response; see `Response::from` for how to make one.
+    /// Sends a request, and returns its response; see `Response::from` for how to make one. The client fills in request, URL and elapsed time.
+    ///
+    /// Dropping the future ends the request.
+    ///
+    /// # Errors
+    /// Whatever the transport says: [`Error::other`](crate::Error::other) makes one of any error, of the kind `App`.
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response>>;
 
-    /// Ends the transport with its client.
+    /// Ends the transport with its client: called once, by `close` or when the last clone is dropped. Default: nothing.
     fn close(&self) {}
 }
 

@@ -38,6 +38,21 @@ fn secret(text: &str) -> Option<HeaderValue> {
 }
 
 /// Sends a user name and a password in clear (RFC 7617): HTTPX's `httpx.BasicAuth`. A pair given to `auth` means this.
+///
+/// ```
+/// use dimorph::{BasicAuth, transport::Mock};
+///
+/// let client = dimorph::Client::builder()
+///     .transport(Mock::routes().get("*", "hello"))
+///     .build()?;
+/// let response = client
+///     .get("https://example.org/")
+///     .auth(BasicAuth::new("user", "password"))
+///     .send()?;
+/// let sent = response.request().headers();
+/// assert_eq!(sent["authorization"], "Basic dXNlcjpwYXNzd29yZA==");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct BasicAuth {
     user: Box<str>,
@@ -69,6 +84,19 @@ impl fmt::Debug for BasicAuth {
 }
 
 /// Sends a token (RFC 6750); what `bearer_auth` makes.
+///
+/// ```
+/// use dimorph::auth::BearerAuth;
+/// use dimorph::transport::Mock;
+///
+/// let client = dimorph::Client::builder()
+///     .transport(Mock::routes().get("*", "hello"))
+///     .auth(BearerAuth::new("token"))
+///     .build()?;
+/// let response = client.get("https://example.org/").send()?;
+/// assert_eq!(response.request().headers()["authorization"], "Bearer token");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct BearerAuth {
     token: Box<str>,

@@ -10,6 +10,31 @@
 //! ```
 //!
 //! The block is polled by hand, with a waker that does nothing: it can wait for nothing but the exchange.
+//!
+//! | scheme | |
+//! |---|---|
+//! | Basic (RFC 7617) | a pair of user name and password, [`BasicAuth`] |
+//! | a token (RFC 6750) | [`BearerAuth`], what `bearer_auth` makes |
+//! | Digest (RFC 7616) | [`DigestAuth`] |
+//! | the netrc file | by default, under `trust_env`; `NetrcAuth` names a file |
+//! | one request, changed | a function, by [`auth_fn`] |
+//! | several requests | an [`Auth`] of your own |
+//!
+//! Which credentials a request goes with: its own, else an `authorization` header set on it, else the client's, else those of its URL, else
+//! the netrc file's. They never travel to another origin.
+//!
+//! ```
+//! use dimorph::{DigestAuth, transport::Mock};
+//!
+//! let client = dimorph::Client::builder()
+//!     .transport(Mock::routes().get("*", "hello"))
+//!     .auth(("user", "password"))
+//!     .build()?;
+//! client.get("https://example.org/").send()?;
+//! client.get("https://example.org/").auth(DigestAuth::new("user", "password")).send()?;
+//! client.get("https://example.org/").no_auth().send()?;
+//! # Ok::<(), dimorph::Error>(())
+//! ```
 
 #[cfg_attr(not(feature = "netrc"), path = "no_ambient.rs")]
 pub(crate) mod ambient;
@@ -72,7 +97,9 @@ pub trait Auth: Send + Sync {
         false
     }
 
-    /// Begins the flow for a request. What was sent last is the caller's response.
+    /// Begins the flow for a request. What was sent last is the caller's response; what was sent before joins its `history`.
+    ///
+    /// A flow that sends nothing is a `LocalProtocolError`.
     fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a>;
 }
 
@@ -97,6 +124,15 @@ macro_rules! auth_by_pointer {
 auth_by_pointer!(Arc, Box);
 
 /// What `auth` takes: an [`Auth`], or a pair of user name and password for Basic.
+///
+/// ```
+/// use dimorph::{DigestAuth, auth_fn};
+///
+/// let client = dimorph::Client::new();
+/// client.get("https://example.org/").auth(("user", "password"));
+/// client.get("https://example.org/").auth(DigestAuth::new("user", "password"));
+/// client.get("https://example.org/").auth(auth_fn(|request| request));
+/// ```
 pub trait IntoAuth {
     #[doc(hidden)]
     fn into_auth(self) -> Arc<dyn Auth>;
@@ -115,6 +151,30 @@ impl<U: AsRef<str>, P: AsRef<str>> IntoAuth for (U, P) {
 }
 
 /// A flow of requests in the making: an `async` block that is resumed with each response.
+///
+/// ```
+/// use dimorph::{Auth, AuthFlow, Error, Request};
+///
+/// /// Sends a token, if there is one.
+/// struct Token(Option<String>);
+///
+/// impl Auth for Token {
+///     fn auth_flow<'a>(&'a self, mut request: Request) -> AuthFlow<'a> {
+///         let Some(token) = &self.0 else {
+///             return AuthFlow::fail(Error::other("there is no token"));
+///         };
+///         match token.parse() {
+///             Ok(token) => request.headers_mut().insert("x-token", token),
+///             Err(error) => return AuthFlow::fail(Error::other(error)),
+///         };
+///         AuthFlow::once(request)
+///     }
+/// }
+///
+/// let client = dimorph::Client::new();
+/// let error = client.get("https://example.org/").auth(Token(None)).send().unwrap_err();
+/// assert!(error.to_string().contains("there is no token"));
+/// ```
 pub struct AuthFlow<'a>(Flow<'a>);
 
 enum Flow<'a> {
@@ -137,6 +197,31 @@ impl<'a> AuthFlow<'a> {
     /// Makes a flow from a function that gets the [`Exchange`] and returns an `async` block.
     ///
     /// The block may await nothing but [`Exchange::send`]: no runtime runs it. An error that it returns ends the call.
+    ///
+    /// ```
+    /// use dimorph::{Auth, AuthFlow, Request};
+    ///
+    /// /// Answers a 401 by a second request with the token.
+    /// struct OnDemand;
+    ///
+    /// impl Auth for OnDemand {
+    ///     fn auth_flow<'a>(&'a self, mut request: Request) -> AuthFlow<'a> {
+    ///         AuthFlow::new(move |exchange| async move {
+    ///             let response = exchange.send(request.try_clone()?).await?;
+    ///             if response.status() == 401 {
+    ///                 request.headers_mut().insert("x-token", "t".parse().unwrap());
+    ///                 exchange.send(request).await?;
+    ///             }
+    ///             Ok(())
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// # let mock = dimorph::transport::Mock::routes().route(dimorph::transport::Route::get("*").replies([401, 200]));
+    /// # let client = dimorph::Client::builder().transport(mock).build()?;
+    /// assert_eq!(client.get("https://example.org/").auth(OnDemand).send()?.status(), 200);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new<F, B>(flow: F) -> Self
     where
         F: FnOnce(Exchange) -> B,
@@ -193,7 +278,31 @@ impl fmt::Debug for AuthFlow<'_> {
     }
 }
 
-/// Where a flow sends its requests to.
+/// Where a flow sends its requests to; [`AuthFlow::new`] hands it over.
+///
+/// ```
+/// use dimorph::{Auth, AuthFlow, Request};
+///
+/// /// Sends each request twice.
+/// struct Twice;
+///
+/// impl Auth for Twice {
+///     fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a> {
+///         AuthFlow::new(move |exchange| async move {
+///             exchange.send(request.try_clone()?).await?;
+///             exchange.send(request).await?;
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// let mock = dimorph::transport::Mock::routes().get("*", "hello");
+/// let client = dimorph::Client::builder().transport(mock.clone()).auth(Twice).build()?;
+/// let response = client.get("https://example.org/").send()?;
+/// assert_eq!(mock.count(), 2);
+/// assert_eq!(response.history().len(), 1);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Exchange(Arc<Mutex<Slot>>);
 
@@ -265,6 +374,15 @@ where
 }
 
 /// An [`Auth`] made by [`auth_fn`].
+///
+/// ```
+/// use dimorph::auth::AuthFn;
+/// use dimorph::{Request, auth_fn};
+///
+/// let auth: AuthFn<fn(Request) -> Request> = auth_fn(|request| request);
+/// let client = dimorph::Client::builder().auth(auth).build()?;
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct AuthFn<F>(F);
 
@@ -288,6 +406,22 @@ impl<F> fmt::Debug for AuthFn<F> {
 }
 
 /// What the function given to [`auth_fn`] may return: a request, or a result of one.
+///
+/// ```
+/// use dimorph::{Error, Request, auth_fn};
+///
+/// let auth = auth_fn(|mut request: Request| -> dimorph::Result<Request> {
+///     let token = std::env::var("NO_SUCH_TOKEN").map_err(Error::other)?;
+///     request.headers_mut().insert("x-token", token.parse().map_err(Error::other)?);
+///     Ok(request)
+/// });
+/// let error = dimorph::Client::new()
+///     .get("https://example.org/")
+///     .auth(auth)
+///     .send()
+///     .unwrap_err();
+/// assert_eq!(error.kind(), dimorph::ErrorKind::App);
+/// ```
 pub trait IntoAuthenticated {
     #[doc(hidden)]
     fn into_authenticated(self) -> Result<Request>;

@@ -12,7 +12,41 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::request::Request;
 use crate::text;
 
-/// A response that a flow is resumed with. Cheap to clone.
+/// A response that a flow is resumed with. Cheap to clone, one type for both clients.
+///
+/// Status and headers are always there; the body is if the scheme [requires it](super::Auth::requires_response_body).
+///
+/// ```
+/// use dimorph::{Auth, AuthFlow, Method, Request};
+///
+/// /// Asks for a token first.
+/// struct TokenAuth;
+///
+/// impl Auth for TokenAuth {
+///     fn requires_response_body(&self) -> bool {
+///         true
+///     }
+///
+///     fn auth_flow<'a>(&'a self, mut request: Request) -> AuthFlow<'a> {
+///         AuthFlow::new(move |exchange| async move {
+///             let ask = Request::new(Method::POST, "https://example.org/token")?;
+///             let answer = exchange.send(ask).await?;
+///             if answer.status() == 200 {
+///                 let token = answer.text()?.parse().map_err(dimorph::Error::other)?;
+///                 request.headers_mut().insert("x-token", token);
+///             }
+///             exchange.send(request).await?;
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// let mock = dimorph::transport::Mock::routes().post("/token", "t").get("*", "hello");
+/// let client = dimorph::Client::builder().transport(mock).auth(TokenAuth).build()?;
+/// let response = client.get("https://example.org/").send()?;
+/// assert_eq!(response.request().headers()["x-token"], "t");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Response(Arc<Inner>);
 

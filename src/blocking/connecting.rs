@@ -15,6 +15,23 @@ impl ClientBuilder {
     /// Calls a function for each new connection, which calls the step given to it: name, TCP, proxy, TLS. Several wrap one
     /// another, the last given outermost. An error that it returns ends the request;
     /// that the connect timeout has passed is noticed when it returns.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::blocking::Client;
+    /// use std::time::Instant;
+    ///
+    /// let client = Client::builder()
+    ///     .around_connect(|connect| {
+    ///         let started = Instant::now();
+    ///         let connected = connect();
+    ///         println!("connected within {:?}", started.elapsed());
+    ///         connected
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn around_connect(
         mut self,
         around: impl Fn(&mut dyn FnMut() -> Result<()>) -> Result<()> + Send + Sync + 'static,

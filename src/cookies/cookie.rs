@@ -13,6 +13,20 @@ use super::Refusal;
 /// A cookie of a [`Cookies`](crate::Cookies) jar, as it was when it was asked for.
 ///
 /// `Debug` prints name, domain and path, not the value.
+///
+/// ```
+/// use dimorph::{Cookies, Url};
+///
+/// let jar = Cookies::new();
+/// let url = Url::parse("https://example.org/app")?;
+/// jar.add("session=abc; Path=/app; Secure; Max-Age=60", &url);
+/// for cookie in jar.iter() {
+///     assert_eq!(cookie.name(), "session");
+///     assert_eq!((cookie.domain(), cookie.path()), ("example.org", "/app"));
+///     assert!(cookie.secure() && cookie.host_only() && cookie.expires().is_some());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Cookie {
     inner: cookie_store::Cookie<'static>,

@@ -107,6 +107,18 @@ impl Cookies {
     /// `LocalProtocolError` for a control character or `;` in name or value, or `=` in the name. `Builder` for a domain
     /// that is no host, a public suffix or IP address with a leading dot, a path that does not begin with `/`, name and
     /// value of more than 4096 bytes, a `__Host-` name for subdomains or another path than `/`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::Cookies;
+    ///
+    /// let jar = Cookies::new();
+    /// jar.set_with_path("theme", "dark", ".example.org", "/app")?;
+    /// assert_eq!(jar.get_for("theme", ".example.org", Some("/app"))?.as_deref(), Some("dark"));
+    /// assert!(jar.set("theme", "dark", "").is_err());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn set_with_path(
         &self,
         name: impl AsRef<str>,
@@ -125,6 +137,15 @@ impl Cookies {
     }
 
     /// Takes the value of one `set-cookie` field as if `url` had sent it; false: it was refused.
+    ///
+    /// ```
+    /// use dimorph::{Cookies, Url};
+    ///
+    /// let jar = Cookies::new();
+    /// assert!(jar.add("theme=dark", &Url::parse("https://example.org/")?));
+    /// assert!(!jar.add("theme=dark; Domain=org", &Url::parse("https://example.org/")?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add(&self, set_cookie: &str, url: &Url) -> bool {
         let now = now();
         match receive::receive(set_cookie, url, now) {
@@ -139,6 +160,20 @@ impl Cookies {
     ///
     /// # Errors
     /// `CookieConflict` when there are several, for different domains or paths: see [`get_for`](Self::get_for).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::{Cookies, ErrorKind};
+    ///
+    /// let jar = Cookies::new();
+    /// jar.set("theme", "dark", "example.org")?;
+    /// assert_eq!(jar.get("theme")?.as_deref(), Some("dark"));
+    /// jar.set("theme", "light", "example.com")?;
+    /// assert_eq!(jar.get("theme").unwrap_err().kind(), ErrorKind::CookieConflict);
+    /// assert_eq!(jar.get_for("theme", "example.com", None)?.as_deref(), Some("light"));
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn get(&self, name: &str) -> Result<Option<String>> {
         self.only(name, Selection::of(Some(name), None, None))
     }
@@ -172,6 +207,17 @@ impl Cookies {
     }
 
     /// Deletes the cookies of this name, of one domain or path where given (as for [`get_for`](Self::get_for)), and returns how many went.
+    ///
+    /// ```
+    /// use dimorph::Cookies;
+    ///
+    /// let jar = Cookies::new();
+    /// jar.set("theme", "dark", "example.org")?;
+    /// jar.set("theme", "light", "example.com")?;
+    /// assert_eq!(jar.delete("theme", Some("example.org"), None), 1);
+    /// assert_eq!(jar.delete("theme", None, None), 1);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn delete(&self, name: &str, domain: Option<&str>, path: Option<&str>) -> usize {
         self.remove(Selection::of(Some(name), domain, path))
     }
@@ -204,6 +250,17 @@ impl Cookies {
     }
 
     /// Returns the cookies of this moment, oldest first.
+    ///
+    /// ```
+    /// use dimorph::Cookies;
+    ///
+    /// let jar = Cookies::new();
+    /// jar.set("a", "1", "example.org")?;
+    /// jar.set("b", "2", "example.org")?;
+    /// let names: Vec<String> = jar.iter().map(|cookie| cookie.name().to_owned()).collect();
+    /// assert_eq!(names, ["a", "b"]);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = Cookie> + use<> {
         self.snapshot().into_iter()
     }
@@ -256,6 +313,21 @@ impl Cookies {
     ///
     /// # Errors
     /// `Builder` when the file cannot be read, is larger than 64 MiB, or is not of this format; the message names the file and, for bad JSON, line and column.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::{Client, Cookies};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("dimorph-cookies-{}.json", std::process::id()));
+    /// # Cookies::new().save_all(&path)?;
+    /// let jar = Cookies::load(&path)?;
+    /// let client = Client::builder().cookie_jar(jar.clone()).build()?;
+    /// // … requests …
+    /// jar.save_all(&path)?;
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn load(path: impl AsRef<Path>) -> Result<Cookies> {
         let path = path.as_ref();
         let text = file::read(path)?;
@@ -263,6 +335,16 @@ impl Cookies {
     }
 
     /// Writes all cookies, session cookies too, in the format of [`save`](Self::save). It contains the values: treat it as a secret.
+    ///
+    /// ```
+    /// use dimorph::Cookies;
+    ///
+    /// let jar = Cookies::new();
+    /// jar.set("theme", "dark", "example.org")?;
+    /// let copy = Cookies::from_json(&jar.to_json())?;
+    /// assert_eq!(copy.get("theme")?.as_deref(), Some("dark"));
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn to_json(&self) -> String {
         file::to_json(&self.snapshot())
     }

@@ -12,7 +12,22 @@ use crate::sse::Events;
 
 /// The body of a response, item by item; made by the `iter_*` methods of [`Response`].
 ///
-/// It ends after the first error.
+/// It ends after the first error. Where it is dropped before its end, what it had not given out can be read on from the response, but for
+/// text, lines and chunks of a fixed size: of those a part may have been held back, and reading on is a `StreamConsumed`.
+///
+/// # Example
+///
+#[doc = example!(
+    answering r#".get("*", "one\ntwo\n")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+    r#"?;
+let mut lines = response.iter_lines();
+assert_eq!(lines.next()"#,
+    r#".unwrap()?, "one");
+assert_eq!(lines.next()"#,
+    r#".unwrap()?, "two");
+assert!(lines.next()"#,
+    r#".is_none());"#
+)]
 pub struct Iter<'a, S> {
     pub(crate) response: &'a mut Response,
     pub(crate) raw: bool,
@@ -107,7 +122,19 @@ impl<'a, S: Shape> Iter<'a, S> {
 }
 
 impl Iter<'_, Chunks> {
-    /// Gives chunks of this many bytes; only the last may be shorter.
+    /// Gives chunks of this many bytes; only the last may be shorter. 0 counts as 1. Default: pieces as they come.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello world")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+let mut chunks = response.iter_bytes().chunk_size(8);
+assert_eq!(chunks.next()"#,
+        r#".unwrap()?, "hello wo");
+assert_eq!(chunks.next()"#,
+        r#".unwrap()?, "rld");"#
+    )]
     #[must_use]
     pub fn chunk_size(mut self, bytes: usize) -> Self {
         self.shape.set_size(bytes);
@@ -116,7 +143,17 @@ impl Iter<'_, Chunks> {
 }
 
 impl Iter<'_, Text> {
-    /// Gives pieces of this many characters; only the last may be shorter.
+    /// Gives pieces of this many characters; only the last may be shorter. 0 counts as 1. Default: pieces as they come.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "héllo")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+let mut text = response.iter_text().chunk_size(4);
+assert_eq!(text.next()"#,
+        r#".unwrap()?, "héll");"#
+    )]
     #[must_use]
     pub fn chunk_size(mut self, characters: usize) -> Self {
         self.shape.set_size(characters);
@@ -136,6 +173,21 @@ impl Iter<'_, Events> {
 #[dual]
 impl<S: Shape> Iter<'_, S> {
     /// Gives the next item; `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Response::bytes`]; after an error comes the end.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+let mut chunks = response.iter_bytes();
+while let Some(chunk) = chunks.next()"#,
+        r#" {
+    println!("{} bytes", chunk?.len());
+}"#
+    )]
     #[allow(
         clippy::should_implement_trait,
         reason = "the blocking form implements it too; the inherent method is one text for both"

@@ -25,6 +25,25 @@ use crate::redirect::{Action, Attempt};
 use crate::request::Request;
 
 /// A request in the making; what is bad about it is kept, and returned by `build` or `send`.
+///
+/// What is said here goes before what the client says. Of one kind, what is said last counts, but for `header`, `params` and `cookie`, which add.
+///
+/// # Example
+///
+#[doc = example!(
+    answering r#".post("*", 201)"#: r#"use std::time::Duration;
+
+let response = client
+    .post("https://api.example/users")
+    .header("x-request-id", "42")
+    .params([("notify", true)])
+    .json([("name", "Ada")])
+    .timeout(Duration::from_secs(30))
+    .send()
+    "#,
+    r#"?;
+assert_eq!(response.status(), 201);"#
+)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     client: Client,
@@ -47,6 +66,23 @@ impl RequestBuilder {
     }
 
     /// Adds a header, beside others of its name given here; the client's of the same name is replaced.
+    ///
+    /// Names and values that HTTP does not allow are a `LocalProtocolError` of `build` and `send`.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+let client = Client::builder().header("accept", "text/plain").build()?;
+let request = client
+    .get("https://example.org/")
+    .header("accept", "application/json")
+    .header("x-tag", "a")
+    .header("x-tag", "b")
+    .build()?;
+assert_eq!(request.headers()["accept"], "application/json");
+assert_eq!(request.headers().get_all("x-tag").iter().count(), 2);"#
+    )]
     pub fn header<K, V>(self, name: K, value: V) -> Self
     where
         HeaderName: TryFrom<K>,
@@ -71,6 +107,18 @@ impl RequestBuilder {
     }
 
     /// Sets headers from pairs or a `HeaderMap`, replacing what was given here before by the same names.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+let client = Client::new();
+let request = client
+    .get("https://example.org/")
+    .headers([("x-a", "1"), ("x-b", "2")])
+    .build()?;
+assert_eq!(request.headers()["x-b"], "2");"#
+    )]
     pub fn headers<I, K, V>(self, pairs: I) -> Self
     where
         I: IntoIterator<Item = (K, V)>,
@@ -90,6 +138,15 @@ impl RequestBuilder {
     }
 
     /// Sends no header of this name, whatever the client's defaults are.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+let client = Client::new();
+let request = client.get("https://example.org/").without_header("user-agent").build()?;
+assert!(!request.headers().contains_key("user-agent"));"#
+    )]
     pub fn without_header<K>(self, name: K) -> Self
     where
         HeaderName: TryFrom<K>,
@@ -102,7 +159,30 @@ impl RequestBuilder {
         })
     }
 
-    /// Adds query parameters: pairs, a map or a struct. A key given here replaces the client's and the URL's of that name.
+    /// Adds query parameters: pairs, a map or a struct, whatever [`Serialize`] makes pairs of.
+    ///
+    /// They come behind the URL's own and the client's; a key given here replaces theirs of that name, where it stood. A list repeats its key,
+    /// `None` is sent as `a=`, `true` as `true`. Unlike in HTTPX since 0.18, the URL's own query is never lost.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+#[derive(serde::Serialize)]
+struct Search {
+    q: String,
+    tags: Vec<String>,
+}
+
+let client = Client::new();
+let search = Search { q: "a b".into(), tags: vec!["x".into(), "y".into()] };
+let request = client
+    .get("https://example.org/?page=1")
+    .params(search)
+    .params([("page", 2)])
+    .build()?;
+assert_eq!(request.url().query(), Some("page=2&q=a+b&tags=x&tags=y"));"#
+    )]
     pub fn params(mut self, params: impl Serialize) -> Self {
         match Params::from_serialize(&params) {
             Ok(params) => self.params.extend(params),
@@ -116,11 +196,31 @@ impl RequestBuilder {
     }
 
     /// The same as [`params`](RequestBuilder::params), in reqwest's word.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+let client = Client::new();
+let request = client.get("https://example.org/").query([("q", "rust")]).build()?;
+assert_eq!(request.url().query(), Some("q=rust"));"#
+    )]
     pub fn query(self, params: impl Serialize) -> Self {
         self.params(params)
     }
 
     /// Adds a cookie for this request and its same-origin redirects. It is not stored in the client's jar.
+    ///
+    /// The jar's and the client's cookies of the same name give way to it; a `cookie` header set by hand goes before all of them.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+let client = Client::builder().cookie("theme", "dark").build()?;
+let request = client.get("https://example.org/").cookie("session", "abc").build()?;
+assert_eq!(request.headers()["cookie"], "theme=dark; session=abc");"#
+    )]
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
         if let Err(error) = merge::check_cookie(&name, &value) {
@@ -131,6 +231,18 @@ impl RequestBuilder {
     }
 
     /// Adds cookies as [`cookie`](RequestBuilder::cookie) does, from pairs of name and value.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+let client = Client::new();
+let request = client
+    .get("https://example.org/")
+    .cookies([("a", "1"), ("b", "2")])
+    .build()?;
+assert_eq!(request.headers()["cookie"], "a=1; b=2");"#
+    )]
     pub fn cookies<I, N, V>(self, pairs: I) -> Self
     where
         I: IntoIterator<Item = (N, V)>,
@@ -142,7 +254,24 @@ impl RequestBuilder {
             .fold(self, |builder, (name, value)| builder.cookie(name, value))
     }
 
-    /// Sets the body.
+    /// Sets the body: text, bytes, a file, or a [`Body`] made of a reader or stream. No `content-type` is set.
+    ///
+    /// Bytes, text and files are sent with a `content-length`, and can be sent again; readers and streams are sent once, chunked unless they
+    /// are [sized](Body::sized).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".put("*", 204)"#: r#"let response = client
+    .put("https://example.org/notes/1")
+    .header("content-type", "text/plain; charset=utf-8")
+    .body("remember the milk")
+    .send()
+    "#,
+        r#"?;
+assert_eq!(response.request().headers()["content-type"], "text/plain; charset=utf-8");
+assert_eq!(mock.calls()[0].text().as_deref(), Some("remember the milk"));"#
+    )]
     pub fn body(self, body: impl Into<Body>) -> Self {
         self.change(|request| {
             request.set_body(body.into());
@@ -150,7 +279,22 @@ impl RequestBuilder {
         })
     }
 
-    /// Sets the body to JSON, and its `content-type` if none is set.
+    /// Sets the body to JSON, and its `content-type` to `application/json` if none is set.
+    ///
+    /// What does not serialize is a `Builder` error of `build` and `send`.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r##"
+let client = Client::new();
+let request = client
+    .post("https://example.org/users")
+    .json(serde_json::json!({"name": "Ada"}))
+    .build()?;
+assert_eq!(request.headers()["content-type"], "application/json");
+assert_eq!(request.content(), Some(&br#"{"name":"Ada"}"#[..]));"##
+    )]
     #[cfg(feature = "json")]
     pub fn json(self, value: impl Serialize) -> Self {
         match crate::json::to_vec(&value) {
@@ -163,6 +307,20 @@ impl RequestBuilder {
     }
 
     /// Sets the body to a form (`application/x-www-form-urlencoded`), and its `content-type` if none is set.
+    ///
+    /// The fields are pairs, a map or a struct, as for [`params`](RequestBuilder::params).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+let client = Client::new();
+let request = client
+    .post("https://example.org/login")
+    .form([("user", "ada"), ("word", "a&b")])
+    .build()?;
+assert_eq!(request.content(), Some(&b"user=ada&word=a%26b"[..]));"#
+    )]
     pub fn form(self, fields: impl Serialize) -> Self {
         match Params::from_serialize(&fields) {
             Ok(fields) => self.content(
@@ -194,6 +352,22 @@ impl RequestBuilder {
     }
 
     /// Authenticates this request, whatever the client says: a pair of user name and password, or an [`Auth`](crate::Auth).
+    ///
+    /// It goes before an `authorization` header, the URL's user and password and the netrc file, too. Redirects to another origin go without.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"use dimorph::DigestAuth;
+
+client.get("https://example.org/").auth(("user", "password")).send()"#,
+        r#"?;
+client
+    .get("https://example.org/")
+    .auth(DigestAuth::new("user", "password"))
+    .send()"#,
+        r#"?;"#
+    )]
     pub fn auth(self, auth: impl IntoAuth) -> Self {
         self.change(|request| {
             request.options_mut().auth = Choice::Set(auth.into_auth());
@@ -201,7 +375,15 @@ impl RequestBuilder {
         })
     }
 
-    /// Authenticates this request by nothing that the client or netrc say.
+    /// Authenticates this request by nothing that the client or netrc say. An `authorization` header set by hand is sent all the same.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"
+let client = Client::builder().auth(("user", "password")).build()?;
+let request = client.get("https://example.org/public").no_auth().build()?;"#
+    )]
     pub fn no_auth(self) -> Self {
         self.change(|request| {
             request.options_mut().auth = Choice::Off;
@@ -209,18 +391,54 @@ impl RequestBuilder {
         })
     }
 
-    /// Authenticates by Basic (RFC 7617).
+    /// Authenticates by Basic (RFC 7617): the same as [`auth`](RequestBuilder::auth) of a pair. No password is an empty one.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let response = client
+    .get("https://example.org/")
+    .basic_auth("user", Some("password"))
+    .send()"#,
+        r#"?;
+let sent = response.request().headers();
+assert_eq!(sent["authorization"], "Basic dXNlcjpwYXNzd29yZA==");"#
+    )]
     pub fn basic_auth(self, user: impl fmt::Display, password: Option<impl fmt::Display>) -> Self {
         let password = password.map_or_else(String::new, |password| password.to_string());
         self.auth((user.to_string(), password))
     }
 
     /// Authenticates by a bearer token (RFC 6750).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let response = client.get("https://example.org/").bearer_auth("token").send()"#,
+        r#"?;
+assert_eq!(response.request().headers()["authorization"], "Bearer token");"#
+    )]
     pub fn bearer_auth(self, token: impl fmt::Display) -> Self {
         self.auth(BearerAuth::new(token.to_string()))
     }
 
     /// Sets the body to a form with files (`multipart/form-data`, RFC 7578), and its `content-type`.
+    ///
+    /// A `content-type` set by hand stays, and its boundary is used.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"use dimorph::multipart::{Form, Part};
+
+let form = Form::new()
+    .text("title", "Report")
+    .part("file", Part::bytes("a,b\n1,2\n").file_name("report.csv"));
+let client = Client::new();
+let request = client.post("https://example.org/upload").multipart(form).build()?;
+let content_type = request.headers()["content-type"].to_str()?;
+assert!(content_type.starts_with("multipart/form-data; boundary="));"#
+    )]
     #[cfg(feature = "multipart")]
     pub fn multipart(self, form: crate::multipart::Form) -> Self {
         let mut guessed = self.guessed_type;
@@ -241,6 +459,20 @@ impl RequestBuilder {
     }
 
     /// Calls a function whenever a piece of the body has been sent, with how much has gone so far.
+    ///
+    /// It is called where the request is sent, and should not block for long.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".post("*", 204)"#: r#"client
+    .post("https://example.org/upload")
+    .body("x".repeat(100_000))
+    .on_upload(|progress| println!("{} of {:?} bytes", progress.bytes, progress.total))
+    .send()
+    "#,
+        r#"?;"#
+    )]
     pub fn on_upload(self, counter: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.change(|request| {
             request.options_mut().on_upload = Some(Arc::new(counter));
@@ -249,6 +481,21 @@ impl RequestBuilder {
     }
 
     /// Calls a function whenever a piece of the response's body was received, with how much has come so far.
+    ///
+    /// It counts the bytes on the wire, before decoding, and is called where the body is read.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "x".repeat(100_000))"#: r#"let response = client
+    .get("https://example.org/large")
+    .on_download(|progress| println!("{} of {:?} bytes", progress.bytes, progress.total))
+    .send()
+    "#,
+        r#"?;
+assert_eq!(response.bytes()"#,
+        r#"?.len(), 100_000);"#
+    )]
     pub fn on_download(self, counter: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.change(|request| {
             request.options_mut().on_download = Some(Arc::new(counter));
@@ -256,7 +503,24 @@ impl RequestBuilder {
         })
     }
 
-    /// Sets the timeouts: a duration for connect, read, write and pool, `None`, or a [`Timeout`].
+    /// Sets the timeouts: a duration for connect, read, write and pool, `None` for no limits, or a [`Timeout`]. Default: the client's.
+    ///
+    /// All of the client's are replaced: a [`Timeout`] that says nothing of `total` takes the client's total away.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"use dimorph::Timeout;
+use std::time::Duration;
+
+let url = "https://example.org/";
+client.get(url).timeout(Duration::from_secs(60)).send()"#,
+        r#"?;
+client.get(url).timeout(Timeout::default().total(Duration::from_secs(10))).send()"#,
+        r#"?;
+client.get(url).timeout(None).send()"#,
+        r#"?;"#
+    )]
     pub fn timeout(self, timeout: impl Into<Timeout>) -> Self {
         self.change(|request| {
             *request.timeout_mut() = Some(timeout.into());
@@ -264,7 +528,18 @@ impl RequestBuilder {
         })
     }
 
-    /// Follows redirects or not, whatever the client says.
+    /// Follows redirects or not. Default: as the client does.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (302, [("location", "/new")], ""))"#: r#"let response = client
+    .get("https://example.org/old")
+    .follow_redirects(false)
+    .send()"#,
+        r#"?;
+assert_eq!(response.headers()["location"], "/new");"#
+    )]
     pub fn follow_redirects(self, follow: bool) -> Self {
         self.change(|request| {
             request.options_mut().follow_redirects = Setting::Set(follow);
@@ -272,7 +547,15 @@ impl RequestBuilder {
         })
     }
 
-    /// Follows at most this many redirects, whatever the client says.
+    /// Follows at most this many redirects, and ends with `TooManyRedirects` beyond them. Default: as many as the client.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (302, [("location", "/again")], ""))"#: r#"let error = client.get("https://example.org/").max_redirects(2).send()"#,
+        r#".unwrap_err();
+assert!(error.is_redirect());"#
+    )]
     pub fn max_redirects(self, most: usize) -> Self {
         self.change(|request| {
             request.options_mut().max_redirects = Setting::Set(most);
@@ -281,6 +564,21 @@ impl RequestBuilder {
     }
 
     /// Asks a function about each redirect of this request, instead of the client's.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (302, [("location", "http://plain.example/")], ""))"#: r#"let response = client
+    .get("https://example.org/")
+    .redirect_policy(|attempt| match attempt.url().scheme() {
+        "https" => attempt.follow(),
+        _ => attempt.stop(),
+    })
+    .send()
+    "#,
+        r#"?;
+assert_eq!(response.status(), 302);"#
+    )]
     pub fn redirect_policy(
         self,
         policy: impl Fn(Attempt<'_>) -> Action + Send + Sync + 'static,
@@ -296,6 +594,16 @@ impl RequestBuilder {
     /// `HTTP_2` demands HTTP/2: of an `https` server in the handshake, and without asking where the URL is `http`, as with prior
     /// knowledge. `HTTP_10` is sent over HTTP/1.1 connections. Where the client or the proxy on the way does not allow it,
     /// sending is a `LocalProtocolError`; so are other versions.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"use dimorph::Version;
+
+let client = Client::new();
+let request = client.get("https://example.org/").version(Version::HTTP_2).build()?;
+assert_eq!(request.version(), Version::HTTP_2);"#
+    )]
     pub fn version(self, version: Version) -> Self {
         self.change(|request| {
             *request.version_mut() = version;
@@ -303,7 +611,22 @@ impl RequestBuilder {
         })
     }
 
-    /// Sets the extensions that travel with the request.
+    /// Sets the extensions that travel with the request: values for hooks, transports and applications, of which nothing is sent.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"use dimorph::Extensions;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Tenant(u32);
+
+let mut extensions = Extensions::new();
+extensions.insert(Tenant(7));
+let client = Client::new();
+let request = client.get("https://example.org/").extensions(extensions).build()?;
+assert_eq!(request.extensions().get::<Tenant>(), Some(&Tenant(7)));"#
+    )]
     pub fn extensions(self, extensions: Extensions) -> Self {
         self.change(|request| {
             *request.extensions_mut() = extensions;
@@ -311,10 +634,22 @@ impl RequestBuilder {
         })
     }
 
-    /// Makes the request, merged with the client's defaults and ready to be changed.
+    /// Makes the request, merged with the client's defaults and ready to be changed, without sending it.
+    ///
+    /// It keeps what was said for it alone (timeouts, authentication, redirects), so that [`Client::send`] of it does what [`send`](RequestBuilder::send) does.
     ///
     /// # Errors
-    /// The first thing that was bad: `InvalidUrl`, `UnsupportedProtocol`, `LocalProtocolError` for headers and cookies, `Builder`.
+    /// The first thing that was bad: `InvalidUrl` or `UnsupportedProtocol` for the URL, `LocalProtocolError` for headers and cookies, `Builder` for
+    /// parameters and bodies that do not serialize and for multipart forms.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut request = client.get("https://example.org/").build()?;
+request.headers_mut().insert("x-signature", "3c5a".parse()?);
+let response = client.send(request)"#,
+        r#"?;"#
+    )]
     pub fn build(self) -> Result<Request> {
         self.build_split().1
     }
@@ -360,6 +695,17 @@ impl RequestBuilder {
     }
 
     /// Makes a second builder of the same content; `None` where the body is a reader or stream, or something is bad.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        running r#"use dimorph::Body;
+
+let client = Client::new();
+assert!(client.post("https://example.org/").body("text").try_clone().is_some());
+let reader = Body::from_reader(std::io::empty());
+assert!(client.post("https://example.org/").body(reader).try_clone().is_none());"#
+    )]
     pub fn try_clone(&self) -> Option<RequestBuilder> {
         let request = self.request.as_ref().ok()?.try_clone().ok()?;
         Some(RequestBuilder {
@@ -391,10 +737,22 @@ impl RequestBuilder {
 
 #[dual]
 impl RequestBuilder {
-    /// Builds and sends the request.
+    /// Builds and sends the request; returns the response once its head is there.
+    ///
+    /// Redirects are followed and authentication is done before. The body stays on the wire until it is [read](Response).
     ///
     /// # Errors
-    /// As [`build`](RequestBuilder::build) and [`Client::send`].
+    /// As [`build`](RequestBuilder::build) and [`Client::send`]. A response of whatever status is no error: see
+    /// [`error_for_status`](Response::error_for_status).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?.error_for_status()?;
+assert_eq!(response.text()"#,
+        r#"?, "hello");"#
+    )]
     pub async fn send(self) -> Result<Response> {
         let (client, request) = self.build_split();
         client.start(request?).await

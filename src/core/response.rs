@@ -36,7 +36,28 @@ use crate::transport::{self, Content, Head};
 
 /// A response: its head, and its body still on the wire until it is read.
 ///
+/// | to read the body | |
+/// |---|---|
+/// | whole, once | [`bytes`](Response::bytes), [`text`](Response::text), `json` |
+/// | whole, and kept | [`buffer`](Response::buffer), then [`content`](Response::content) |
+/// | piece by piece | [`chunk`](Response::chunk), [`iter_bytes`](Response::iter_bytes), [`iter_text`](Response::iter_text), [`iter_lines`](Response::iter_lines), [`iter_raw`](Response::iter_raw) |
+/// | into a writer | [`copy_to`](Response::copy_to) |
+///
+/// It reads as a reader, too (`std::io::Read`, or tokio's `AsyncRead` and `Stream`). A status of 4xx or 5xx is no error until
+/// [`error_for_status`](Response::error_for_status) makes it one.
+///
 /// A response that is dropped half read closes its connection, or over HTTP/2 resets its stream, and gives its place in the pool back at once.
+///
+/// # Example
+///
+#[doc = example!(
+    answering r#".get("*", (200, [("content-type", "text/plain")], "hello"))"#: r#"let response = client.get("https://example.org/").send()"#,
+    r#"?;
+assert_eq!(response.status(), 200);
+assert_eq!(response.headers()["content-type"], "text/plain");
+assert_eq!(response.text()"#,
+    r#"?, "hello");"#
+)]
 pub struct Response {
     /// One pointer: a response is handed through many calls.
     pub(crate) inner: Box<Inner>,
@@ -134,17 +155,35 @@ impl Response {
         self.inner.history = history;
     }
 
-    /// Returns the status.
+    /// Returns the status, which compares with a number.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", 404)"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.status(), 404);
+assert!(response.is_client_error());"#
+    )]
     pub fn status(&self) -> StatusCode {
         self.inner.status
     }
 
-    /// Returns the HTTP version.
+    /// Returns the HTTP version that the server answered in: `HTTP_10`, `HTTP_11` or `HTTP_2`.
     pub fn version(&self) -> Version {
         self.inner.version
     }
 
-    /// Returns the reason phrase as the server sent it (HTTPX's `reason_phrase`).
+    /// Returns the reason phrase as the server sent it (HTTPX's `reason_phrase`). HTTP/2 has none: there it is the status's usual one, and empty
+    /// for a status without one.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", 418)"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.reason(), "I'm a teapot");"#
+    )]
     pub fn reason(&self) -> &str {
         match &self.inner.reason {
             Some(reason) => reason,
@@ -152,27 +191,70 @@ impl Response {
         }
     }
 
-    /// Returns the headers.
+    /// Returns the headers. Names compare without regard to case.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("content-type", "text/html")], ""))"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.headers()["Content-Type"], "text/html");"#
+    )]
     pub fn headers(&self) -> &HeaderMap {
         &self.inner.headers
     }
 
-    /// Returns the headers, to change.
+    /// Returns the headers, to change: in a hook, or before the response is handed on.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("server", "x")], ""))"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+response.headers_mut().remove("server");"#
+    )]
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.inner.headers
     }
 
     /// Returns the URL that answered, after redirects.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("/old", (302, [("location", "/new")], "")).get("/new", "hello")"#: r#"let response = client.get("https://example.org/old").send()"#,
+        r#"?;
+assert_eq!(response.url().path(), "/new");"#
+    )]
     pub fn url(&self) -> &Url {
         self.inner.request.url()
     }
 
-    /// Returns the request that was answered, after redirects.
+    /// Returns the request that was answered, after redirects, with the headers that authentication and hooks gave it. A reader or
+    /// stream that was its body has been read.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let response = client.get("https://example.org/").header("x-tag", "a").send()"#,
+        r#"?;
+assert_eq!(response.request().method(), "GET");
+assert_eq!(response.request().headers()["x-tag"], "a");"#
+    )]
     pub fn request(&self) -> &Request {
         &self.inner.request
     }
 
-    /// Returns the responses that led here, the first one first.
+    /// Returns the responses that led here, the first one first: redirects, and the steps of an authentication.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("/old", (302, [("location", "/new")], "")).get("/new", "hello")"#: r#"let response = client.get("https://example.org/old").send()"#,
+        r#"?;
+assert_eq!(response.history().len(), 1);
+assert_eq!(response.history()[0].status(), 302);"#
+    )]
     pub fn history(&self) -> &[HistoryEntry] {
         &self.inner.history
     }
@@ -181,17 +263,42 @@ impl Response {
         self.inner.extensions.set_stream(stream);
     }
 
-    /// Returns the extensions.
+    /// Returns the extensions: what transports, hooks and layers put there, [`TlsInfo`](crate::TlsInfo) and [`StreamId`] among them.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert!(response.extensions().get::<dimorph::TlsInfo>().is_none());"#
+    )]
     pub fn extensions(&self) -> &Extensions {
         self.inner.extensions.get()
     }
 
-    /// Returns the extensions, to change.
+    /// Returns the extensions, to change: a hook can leave values there for the caller.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+response.extensions_mut().insert("from the cache");
+assert_eq!(response.extensions().get(), Some(&"from the cache"));"#
+    )]
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         self.inner.extensions.get_mut()
     }
 
-    /// Returns the cookies that this response set.
+    /// Returns the cookies that this response set, whether or not the client keeps them.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("set-cookie", "session=abc")], ""))"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.cookies().get("session")?.as_deref(), Some("abc"));"#
+    )]
     #[cfg(feature = "cookies")]
     pub fn cookies(&self) -> Cookies {
         Cookies::of_response(self.url(), &self.inner.headers)
@@ -204,22 +311,60 @@ impl Response {
         }
     }
 
-    /// Returns the peer's address; `None` for Unix sockets and transports without one.
+    /// Returns the address of the server, or of the proxy that was asked; `None` for Unix sockets and transports without one.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.remote_addr(), None); // a mock has none"#
+    )]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.inner.remote_addr
     }
 
     /// Returns the time from sending the request to the end of the body; until then, to now.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+response.buffer()"#,
+        r#"?;
+println!("took {:?}", response.elapsed());"#
+    )]
     pub fn elapsed(&self) -> Duration {
         self.inner.body.elapsed()
     }
 
     /// Returns how many bytes of the body came over the wire so far, before decoding.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+while let Some(chunk) = response.chunk()"#,
+        r#"? {
+    println!("{} bytes so far", response.num_bytes_downloaded());
+}
+assert_eq!(response.num_bytes_downloaded(), 5);"#
+    )]
     pub fn num_bytes_downloaded(&self) -> u64 {
         self.inner.body.downloaded()
     }
 
-    /// Returns the announced length of the body; `None` where it is unknown or the body is encoded.
+    /// Returns the announced length of the body, in bytes; `None` where it is unknown or the body is encoded.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.content_length(), Some(5));"#
+    )]
     pub fn content_length(&self) -> Option<u64> {
         if self.inner.body.is_decoded() {
             return None;
@@ -238,11 +383,29 @@ impl Response {
     }
 
     /// Tells whether a content coding is taken off the body, so that `content-encoding` and `content-length` are not its own.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("content-encoding", "gzip")], b"\x1f\x8b".to_vec()))"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert!(response.is_decoded());"#
+    )]
     pub fn is_decoded(&self) -> bool {
         self.inner.body.is_decoded()
     }
 
     /// Returns the trailers, once the body has been read to its end.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", dimorph::transport::MockResponse::new(200).body("data").trailer("x-checksum", "3c5a"))"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+response.buffer()"#,
+        r#"?;
+assert_eq!(response.trailers().unwrap()["x-checksum"], "3c5a");"#
+    )]
     pub fn trailers(&self) -> Option<&HeaderMap> {
         self.inner.body.trailers()
     }
@@ -271,11 +434,27 @@ impl Response {
     ///
     /// `links().get("next")` is that to the next page of a listing; its URL may be relative, so
     /// `response.url().join(next.url())` is where it leads. [`pages`](super::request_builder::RequestBuilder::pages) follows them.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r##".get("*", (200, [("link", r#"<https://example.org/?page=2>; rel="next""#)], ""))"##: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.links().get("next").unwrap().url(), "https://example.org/?page=2");"#
+    )]
     pub fn links(&self) -> Links {
         Links::from_headers(&self.inner.headers)
     }
 
     /// Returns the name of the charset that text is decoded with: the `content-type`'s, else the client's default, else `utf-8`.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("content-type", "text/plain; charset=ISO-8859-1")], ""))"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.encoding(), "iso-8859-1");"#
+    )]
     pub fn encoding(&self) -> Cow<'_, str> {
         match self.charset() {
             Some(charset) => Cow::Owned(charset),
@@ -301,11 +480,19 @@ impl Response {
     }
 
     /// Tells whether the status is 2xx.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", 304)"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert!(!response.is_success() && response.is_redirect() && !response.is_error());"#
+    )]
     pub fn is_success(&self) -> bool {
         self.inner.status.is_success()
     }
 
-    /// Tells whether the status is 3xx.
+    /// Tells whether the status is 3xx, one that is followed or not.
     pub fn is_redirect(&self) -> bool {
         self.inner.status.is_redirection()
     }
@@ -327,8 +514,23 @@ impl Response {
 
     /// Returns the response, or for 4xx and 5xx an error.
     ///
+    /// Other statuses than success, redirects that were not followed for one, are none; [`raise_for_status`](Response::raise_for_status) makes
+    /// errors of them.
+    ///
     /// # Errors
     /// `HttpStatus`, with the status and the URL.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", 404)"#: r#"use dimorph::ErrorKind;
+
+let response = client.get("https://example.org/missing").send()"#,
+        r#"?;
+let error = response.error_for_status().unwrap_err();
+assert_eq!(error.kind(), ErrorKind::HttpStatus);
+assert_eq!(error.status().unwrap(), 404);"#
+    )]
     pub fn error_for_status(self) -> Result<Self> {
         match self.is_error() {
             true => Err(self.status_error()),
@@ -336,10 +538,21 @@ impl Response {
         }
     }
 
-    /// Returns the response, or for 4xx and 5xx an error.
+    /// Returns the response, or for 4xx and 5xx an error; the response can still be read then.
     ///
     /// # Errors
     /// `HttpStatus`, with the status and the URL.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (422, "the name is missing"))"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+if let Err(error) = response.error_for_status_ref() {
+    println!("{error}: {}", response.text()"#,
+        r#"?);
+}"#
+    )]
     pub fn error_for_status_ref(&self) -> Result<&Self> {
         match self.is_error() {
             true => Err(self.status_error()),
@@ -351,6 +564,15 @@ impl Response {
     ///
     /// # Errors
     /// `HttpStatus`, with the status and the URL.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", 304)"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert!(response.error_for_status_ref().is_ok());
+assert!(response.raise_for_status().is_err());"#
+    )]
     pub fn raise_for_status(&self) -> Result<&Self> {
         match self.is_success() {
             true => Ok(self),
@@ -379,6 +601,23 @@ impl Response {
     }
 
     /// Returns the request that would follow this redirect; `None` where this is none.
+    ///
+    /// It has what the redirect keeps: the method, or GET, the headers that may go there, the body where it is sent again and can be.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("/old", (302, [("location", "/new")], "")).get("/new", "hello")"#: r#"let response = client
+    .get("https://example.org/old")
+    .follow_redirects(false)
+    .send()"#,
+        r#"?;
+let next = response.next_request().unwrap();
+assert_eq!(next.url().path(), "/new");
+assert_eq!(client.send(next)"#,
+        r#"?.text()"#,
+        r#"?, "hello");"#
+    )]
     pub fn next_request(&self) -> Option<Request> {
         let location = self
             .inner
@@ -390,27 +629,86 @@ impl Response {
     }
 
     /// Returns the body where [`buffer`](Response::buffer) has read it.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.content(), None);
+response.buffer()"#,
+        r#"?;
+assert_eq!(response.content().unwrap(), "hello");"#
+    )]
     pub fn content(&self) -> Option<&Bytes> {
         self.inner.content.as_ref()
     }
 
-    /// Reads the body piece by piece, decoded.
+    /// Reads the body piece by piece, decoded: in pieces as they come, or of [one size](Iter::chunk_size).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello world")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+let mut chunks = response.iter_bytes().chunk_size(4);
+while let Some(chunk) = chunks.next()"#,
+        r#" {
+    println!("{} bytes", chunk?.len());
+}"#
+    )]
     pub fn iter_bytes(&mut self) -> Iter<'_, Chunks> {
         Iter::new(self, false, Chunks::default())
     }
 
-    /// Reads the body piece by piece, as it comes over the wire.
+    /// Reads the body piece by piece, as it comes over the wire: with its content coding, without chunk framing.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("content-encoding", "gzip")], b"\x1f\x8b".to_vec()))"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+let mut chunks = response.iter_raw();
+assert_eq!(chunks.next()"#,
+        r#".unwrap()?, b"\x1f\x8b"[..]);"#
+    )]
     pub fn iter_raw(&mut self) -> Iter<'_, Chunks> {
         Iter::new(self, true, Chunks::default())
     }
 
-    /// Reads the body as text, piece by piece.
+    /// Reads the body as text, piece by piece, by the charset that [`encoding`](Response::encoding) tells. No character is cut in two; what does
+    /// not decode is replaced by U+FFFD.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello world")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+let mut text = response.iter_text();
+while let Some(piece) = text.next()"#,
+        r#" {
+    print!("{}", piece?);
+}"#
+    )]
     pub fn iter_text(&mut self) -> Iter<'_, Text> {
         let shape = Text::new(Some(&self.encoding()));
         Iter::new(self, false, shape)
     }
 
-    /// Reads the body line by line.
+    /// Reads the body line by line, as text. Lines end in LF, CRLF or CR, and come without them.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "{\"n\": 1}\n{\"n\": 2}\n")"#: r#"let mut response = client.get("https://example.org/events.jsonl").send()"#,
+        r#"?;
+let mut lines = response.iter_lines();
+while let Some(line) = lines.next()"#,
+        r#" {
+    let value: serde_json::Value = serde_json::from_str(&line?)?;
+    println!("{}", value["n"]);
+}"#
+    )]
     pub fn iter_lines(&mut self) -> Iter<'_, Lines> {
         let shape = Lines::new(Some(&self.encoding()));
         Iter::new(self, false, shape)
@@ -522,15 +820,35 @@ impl Response {
     /// Reads the whole body, decoded.
     ///
     /// # Errors
-    /// Timeouts, `ReadError`, `RemoteProtocolError` for a body cut short, `DecodingError`; `StreamConsumed` after it was read piece by piece.
+    /// `ReadTimeout` or `TotalTimeout`, `ReadError`, `RemoteProtocolError` for a body cut short, `DecodingError`, `LimitExceeded` beyond
+    /// `max_decoded_size`; `StreamConsumed` after it was read piece by piece, `StreamClosed` after it was closed.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let bytes = client.get("https://example.org/").send()"#,
+        r#"?.bytes()"#,
+        r#"?;
+assert_eq!(bytes, "hello");"#
+    )]
     pub async fn bytes(mut self) -> Result<Bytes> {
         self.whole().await
     }
 
-    /// Reads the whole body as text, by the charset of its `content-type`; what does not decode is replaced by U+FFFD.
+    /// Reads the whole body as text, by the charset of its `content-type`, else the client's `default_encoding`, else UTF-8; what does not
+    /// decode is replaced by U+FFFD, and a byte order mark goes before all of them.
     ///
     /// # Errors
     /// As [`bytes`](Response::bytes).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("content-type", "text/plain; charset=iso-8859-1")], b"caf\xe9".to_vec()))"#: r#"let text = client.get("https://example.org/").send()"#,
+        r#"?.text()"#,
+        r#"?;
+assert_eq!(text, "café");"#
+    )]
     pub async fn text(self) -> Result<String> {
         let encoding = self.encoding().into_owned();
         let bytes = self.bytes().await?;
@@ -541,6 +859,15 @@ impl Response {
     ///
     /// # Errors
     /// As [`bytes`](Response::bytes).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", b"caf\xe9".to_vec())"#: r#"let response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.text_with_charset("windows-1252")"#,
+        r#"?, "café");"#
+    )]
     pub async fn text_with_charset(self, default: &str) -> Result<String> {
         let encoding = self.charset().unwrap_or_else(|| default.to_owned());
         let bytes = self.bytes().await?;
@@ -565,6 +892,16 @@ impl Response {
     ///
     /// # Errors
     /// As [`bytes`](Response::bytes).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+assert_eq!(response.buffer()"#,
+        r#"?, "hello");
+assert_eq!(response.content().unwrap().len(), 5);"#
+    )]
     pub async fn buffer(&mut self) -> Result<&Bytes> {
         if self.inner.content.is_none() {
             let whole = self.whole().await?;
@@ -582,12 +919,40 @@ impl Response {
     ///
     /// # Errors
     /// As [`bytes`](Response::bytes).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+let mut size = 0;
+while let Some(chunk) = response.chunk()"#,
+        r#"? {
+    size += chunk.len();
+}
+assert_eq!(size, 5);"#
+    )]
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         self.check_whole()?;
         self.piece(false).await
     }
 
-    /// Closes the connection if the body is not read to its end.
+    /// Closes the connection if the body is not read to its end, or over HTTP/2 resets the stream. Reading is a `StreamClosed` from then on.
+    ///
+    /// A response that is dropped is closed as well.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", "hello")"#: r#"use dimorph::ErrorKind;
+
+let mut response = client.get("https://example.org/").send()"#,
+        r#"?;
+response.close()"#,
+        r#";
+assert_eq!(response.bytes()"#,
+        r#".unwrap_err().kind(), ErrorKind::StreamClosed);"#
+    )]
     pub async fn close(&mut self) {
         let unread = !self.inner.body.has_ended() || !self.inner.pending.is_idle();
         self.inner.pending = rt::Pending::default();
@@ -595,10 +960,28 @@ impl Response {
         self.inner.closed |= unread;
     }
 
-    /// Takes the connection over after `101 Switching Protocols`.
+    /// Takes the connection over after `101 Switching Protocols`, or after a CONNECT that was answered by 2xx.
+    ///
+    /// The request names the protocol itself, by `connection` and `upgrade`, and is sent over HTTP/1.1.
     ///
     /// # Errors
     /// `RemoteProtocolError` where the server did not switch.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        r#"
+let client = Client::new();
+let response = client
+    .get("http://127.0.0.1:8080/socket")
+    .header("connection", "upgrade")
+    .header("upgrade", "echo")
+    .send()
+    "#,
+        r#"?;
+let mut connection = response.upgrade()"#,
+        r#"?;"#
+    )]
     pub async fn upgrade(mut self) -> Result<Upgraded> {
         match self.inner.upgrade.take() {
             Some(lease) => Ok(Upgraded::new(lease)),

@@ -46,6 +46,22 @@ const SMALL_PART: usize = 16 * 1024;
 ///
 /// In names and file names, `"` is sent as `%22`, CR as `%0D`, LF as `%0A`, and other control characters alike, `\` as
 /// `\\`: as HTTPX sends them. NUL makes the request fail.
+///
+/// ```
+/// use dimorph::multipart::{Form, Part};
+///
+/// let form = Form::new()
+///     .text("title", "Report")
+///     .part("file", Part::bytes("a,b\n1,2\n").file_name("report.csv"));
+/// assert!(form.content_type().starts_with("multipart/form-data; boundary="));
+/// assert!(form.content_length().is_some());
+///
+/// # let mock = dimorph::transport::Mock::routes().post("*", 201);
+/// # let client = dimorph::Client::builder().transport(mock).build()?;
+/// let response = client.post("https://example.org/upload").multipart(form).send()?;
+/// assert_eq!(response.status(), 201);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub struct Form {
     parts: Vec<(Arc<str>, Part)>,
     boundary: String,
@@ -79,6 +95,21 @@ impl Form {
     ///
     /// # Errors
     /// `Builder`, which names the path, where the file cannot be opened.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::multipart::Form;
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("dimorph-form-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("report.csv");
+    /// # std::fs::write(&path, "a,b\n1,2\n")?;
+    /// let form = Form::new().file("file", &path)?;
+    /// assert!(Form::new().file("file", "no such file").is_err());
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn file(self, name: impl Into<String>, path: impl AsRef<Path>) -> Result<Self> {
         Ok(self.part(name, Part::file(path)?))
     }
@@ -101,6 +132,16 @@ impl Form {
     ///
     /// # Errors
     /// `Builder`, unless it is 1 to 70 characters of RFC 2046's `bcharsnospace`: letters, digits and `'()+_,-./:=?`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::multipart::Form;
+    ///
+    /// let form = Form::new().text("a", "1").with_boundary("between")?;
+    /// assert_eq!(form.content_type(), "multipart/form-data; boundary=between");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn with_boundary(mut self, boundary: impl Into<String>) -> Result<Self> {
         self.boundary = boundary.into();
         self.given = true;

@@ -17,6 +17,18 @@ use crate::error::{Error, Result};
 ///
 /// With a file name, its `content-type` is the one given to [`mime`](Part::mime), else guessed by the name's extension,
 /// else `application/octet-stream`. Without one, it has no `content-type` unless one is given.
+///
+/// ```
+/// use dimorph::multipart::{Form, Part};
+///
+/// # let log = std::io::Cursor::new("a line\n");
+/// let form = Form::new()
+///     .part("note", Part::text("an aside").mime("text/markdown")?)
+///     .part("table", Part::bytes("a,b\n1,2\n").file_name("report.csv"))
+///     .part("log", Part::reader(log).file_name("today.log").mime("text/plain")?);
+/// assert_eq!(form.content_length(), None);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub struct Part {
     pub(super) content: Content,
     pub(super) file_name: Option<String>,
@@ -42,12 +54,25 @@ impl Part {
         }
     }
 
-    /// Makes a part of text, which is sent as UTF-8.
+    /// Makes a part of text, which is sent as UTF-8, without file name and `content-type`.
+    ///
+    /// ```
+    /// use dimorph::multipart::{Form, Part};
+    ///
+    /// let form = Form::new().part("note", Part::text("an aside").mime("text/markdown")?);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn text(text: impl Into<String>) -> Self {
         Part::bytes(text.into())
     }
 
-    /// Makes a part of bytes.
+    /// Makes a part of bytes, without file name and `content-type`.
+    ///
+    /// ```
+    /// use dimorph::multipart::{Form, Part};
+    ///
+    /// let form = Form::new().part("table", Part::bytes("a,b\n1,2\n").file_name("report.csv"));
+    /// ```
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Part::new(Content::Bytes(bytes.into()))
     }
@@ -56,6 +81,14 @@ impl Part {
     ///
     /// Its length is unknown, so the form is sent chunked. A [`std::fs::File`] is better off: it is sent from where it stands
     /// to its end, with its length, and can be sent again.
+    ///
+    /// ```
+    /// use dimorph::multipart::{Form, Part};
+    ///
+    /// let log = std::io::Cursor::new("a line\n");
+    /// let form = Form::new().part("log", Part::reader(log).file_name("today.log"));
+    /// assert_eq!(form.content_length(), None);
+    /// ```
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
         let mut reader = Some(reader);
         // A way to ask a type parameter what it is.
@@ -70,6 +103,15 @@ impl Part {
     /// Makes a part of known length from a reader, which is read while it is sent, once.
     ///
     /// A reader that ends early, or has more, ends the request with a `LocalProtocolError` that names the part.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use dimorph::multipart::{Form, Part};
+    ///
+    /// let zeros = std::io::repeat(0).take(1000);
+    /// let form = Form::new().part("zeros", Part::reader_with_length(zeros, 1000));
+    /// assert!(form.content_length().is_some());
+    /// ```
     pub fn reader_with_length(reader: impl Read + Send + 'static, length: u64) -> Self {
         Part::new(Content::reader(reader, Some(length)))
     }
@@ -80,6 +122,22 @@ impl Part {
     ///
     /// # Errors
     /// `Builder`, which names the path, where the file cannot be opened.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::multipart::{Form, Part};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("dimorph-part-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("report.csv");
+    /// # std::fs::write(&path, "a,b\n1,2\n")?;
+    /// let part = Part::file(&path)?.file_name("numbers.csv").mime("text/csv")?;
+    /// let form = Form::new().part("table", part);
+    /// assert!(Part::file("no such file").is_err());
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let opened = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
@@ -115,6 +173,16 @@ impl Part {
     ///
     /// # Errors
     /// `Builder` for what is no media type.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::multipart::Part;
+    ///
+    /// let part = Part::text("# Title").mime("text/markdown; charset=utf-8")?;
+    /// assert!(Part::text("x").mime("no media type").is_err());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn mime(mut self, media_type: impl AsRef<str>) -> Result<Self> {
         let media_type = media_type.as_ref();
         let value = Some(media_type)
@@ -148,6 +216,16 @@ impl Part {
     /// # Errors
     /// `Builder` for a name that is no token, a value with a forbidden character, and for `content-disposition` and
     /// `content-type`, which have methods of their own.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::multipart::Part;
+    ///
+    /// let part = Part::bytes("data").header("Content-ID", "<1>")?;
+    /// assert!(Part::bytes("data").header("content-type", "text/plain").is_err());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn header<V>(mut self, name: impl Into<String>, value: V) -> Result<Self>
     where
         V: TryInto<HeaderValue>,

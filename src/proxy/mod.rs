@@ -50,6 +50,14 @@ pub struct Proxy {
 }
 
 /// Which requests an HTTP proxy forwards, and which go through a tunnel.
+///
+/// ```
+/// use dimorph::{Proxy, ProxyMode};
+///
+/// let proxy = Proxy::new("http://127.0.0.1:3128")?.mode(ProxyMode::TunnelOnly);
+/// let client = dimorph::Client::builder().proxy(proxy).build()?;
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub enum ProxyMode {
@@ -108,6 +116,17 @@ impl Proxy {
     /// `InvalidUrl` for what has no scheme or no host, or does not parse; `Builder` for another scheme than those above,
     /// for one whose feature (`socks`, `rustls`) is off, and for user names and passwords that SOCKS5 cannot carry
     /// (each must have 1 to 255 bytes). No message shows user or password.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::{ErrorKind, Proxy};
+    ///
+    /// let proxy = Proxy::new("socks5h://user:password@127.0.0.1")?;
+    /// assert_eq!(proxy.url().as_str(), "socks5h://127.0.0.1:1080/");
+    /// assert_eq!(Proxy::new("ftp://127.0.0.1").unwrap_err().kind(), ErrorKind::Builder);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new(url: impl AsRef<str>) -> Result<Proxy> {
         let ProxyUrl {
             url,
@@ -134,7 +153,7 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Sets which requests are forwarded and which are tunnelled.
+    /// Sets which requests are forwarded and which are tunnelled. Default: [`ProxyMode::Default`].
     ///
     /// A SOCKS proxy can only tunnel: a client with one in [`ProxyMode::ForwardOnly`] is not built.
     #[must_use]
@@ -145,6 +164,14 @@ impl Proxy {
 
     /// Sets user and password, in place of those in the URL. They are sent as `proxy-authorization: Basic …`, or as
     /// RFC 1929 has it to a SOCKS proxy, where each must have 1 to 255 bytes: else no client is built.
+    ///
+    /// ```
+    /// use dimorph::Proxy;
+    ///
+    /// let proxy = Proxy::new("http://127.0.0.1:3128")?.basic_auth("user", "password");
+    /// assert!(!format!("{proxy:?}").contains("password"));
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[must_use]
     pub fn basic_auth(mut self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
         let inner = Arc::make_mut(&mut self.inner);
@@ -162,6 +189,16 @@ impl Proxy {
     /// # Errors
     /// `LocalProtocolError` if name or value cannot be a header's; `Builder` for a header that frames the message
     /// (`host`, `content-length` …), for a value with white space around it, and for any header to a SOCKS proxy.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::Proxy;
+    ///
+    /// let proxy = Proxy::new("http://127.0.0.1:3128")?.header("x-tenant", "a")?;
+    /// assert!(Proxy::new("http://127.0.0.1:3128")?.header("host", "example.org").is_err());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn header<K, V>(mut self, name: K, value: V) -> Result<Self>
     where
         HeaderName: TryFrom<K>,
@@ -331,6 +368,16 @@ impl fmt::Debug for Proxy {
 }
 
 /// What a proxy can be given as: a URL as text or as a [`Url`], or a [`Proxy`].
+///
+/// ```
+/// use dimorph::{Client, Proxy, ProxyMode, Url};
+///
+/// let client = Client::builder().proxy("http://127.0.0.1:3128").build()?;
+/// let client = Client::builder().proxy(Url::parse("socks5h://127.0.0.1:1080")?).build()?;
+/// let proxy = Proxy::new("http://127.0.0.1:3128")?.mode(ProxyMode::TunnelOnly);
+/// let client = Client::builder().proxy(proxy).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait IntoProxy {
     #[doc(hidden)]
     fn into_proxy(self) -> Result<Proxy>;

@@ -44,7 +44,15 @@ use crate::pool_state::Protocol;
 use alpn::Offers;
 use verify::{AcceptAny, AnyName, Kind};
 
-/// A version of the TLS protocol.
+/// A version of the TLS protocol. Versions compare: the newer is the greater.
+///
+/// ```
+/// use dimorph::{Client, TlsVersion};
+///
+/// assert!(TlsVersion::TLS_1_2 < TlsVersion::TLS_1_3);
+/// let client = Client::builder().min_tls_version(TlsVersion::TLS_1_3).build()?;
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TlsVersion(Version);
 

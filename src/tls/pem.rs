@@ -15,6 +15,14 @@ use super::error::TlsError;
 /// A root certificate to trust besides the default ones.
 ///
 /// The bytes are read when the client is built; what is wrong with them is an error there.
+///
+/// ```no_run
+/// use dimorph::{Certificate, Client};
+///
+/// let authority = Certificate::from_pem(std::fs::read("authority.pem")?);
+/// let client = Client::builder().add_root_certificate(authority).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Certificate(Encoded);
 
@@ -56,6 +64,14 @@ impl fmt::Debug for Certificate {
 ///
 /// As soon as one list is given, every certificate of a server's chain must be covered by a list of its issuer.
 /// The bytes are read when the client is built; what is wrong with them is an error there.
+///
+/// ```no_run
+/// use dimorph::{CertificateRevocationList, Client};
+///
+/// let lists = CertificateRevocationList::from_pem_bundle(std::fs::read("revoked.pem")?);
+/// let client = Client::builder().crls([lists]).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct CertificateRevocationList(Encoded);
 
@@ -101,6 +117,16 @@ impl fmt::Debug for CertificateRevocationList {
 /// A path names a PEM file that holds the certificate, its chain and the key; a pair of paths names the certificate's
 /// file and the key's. Keys are PKCS#8, PKCS#1 (RSA) or SEC1 (EC), not encrypted. The files are read when the client
 /// is built; a bad one is an error there that names it.
+///
+/// ```no_run
+/// use dimorph::{Client, ClientCert};
+///
+/// let client = Client::builder().cert("client.pem").build()?;
+/// let client = Client::builder().cert(("cert.pem", "key.pem")).build()?;
+/// let from_a_vault: Vec<u8> = std::fs::read("client.pem")?;
+/// let client = Client::builder().cert(ClientCert::from_pem(from_a_vault)).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientCert(Identity);
 

@@ -20,6 +20,22 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Signa
 /// | `false` | not at all: anyone on the way can read and change what is sent |
 ///
 /// The host name must be among the certificate's subject alternative names; its common name is never used.
+///
+/// ```
+/// use std::sync::Arc;
+/// use dimorph::Client;
+///
+/// let client = Client::builder().verify(true).build()?;
+/// assert!(Client::builder().verify("no/such/authorities.pem").build().is_err());
+///
+/// let provider = Arc::new(rustls::crypto::ring::default_provider());
+/// let own = rustls::ClientConfig::builder_with_provider(provider)
+///     .with_safe_default_protocol_versions()?
+///     .with_root_certificates(rustls::RootCertStore::empty())
+///     .with_no_client_auth();
+/// let client = Client::builder().verify(own).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Verify(pub(super) Kind);
 

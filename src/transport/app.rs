@@ -71,11 +71,41 @@ pub struct App<S> {
 }
 
 /// The address that an application sees its client at; in the extensions of each of its requests.
+///
+/// ```
+/// use dimorph::transport::{App, RemoteAddr};
+/// use dimorph::{Body, Client};
+///
+/// let app = App::from_fn(|request: http::Request<Body>| {
+///     let RemoteAddr(address) = request.extensions().get().copied().unwrap();
+///     http::Response::new(address.to_string())
+/// });
+/// let client = Client::builder().transport(app.remote_addr(([192, 0, 2, 1], 4711))).build()?;
+/// assert_eq!(client.get("http://testserver/").send()?.text()?, "192.0.2.1:4711");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RemoteAddr(pub SocketAddr);
+pub struct RemoteAddr(
+    /// The address.
+    pub SocketAddr,
+);
 
 /// The path that an application is mounted at (WSGI's `SCRIPT_NAME`, ASGI's `root_path`); in the extensions of each of its requests
 /// where [`App::mount_path`] was called.
+///
+/// ```
+/// use dimorph::transport::{App, MountPath};
+/// use dimorph::{Body, Client};
+///
+/// let app = App::from_fn(|request: http::Request<Body>| {
+///     let mount: &MountPath = request.extensions().get().unwrap();
+///     http::Response::new(format!("{} and {}", mount.as_str(), request.uri().path()))
+/// });
+/// let client = Client::builder().transport(app.mount_path("/api")).build()?;
+/// let response = client.get("http://testserver/api/users").send()?;
+/// assert_eq!(response.text()?, "/api and /users");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountPath(Arc<str>);
 
@@ -88,6 +118,17 @@ impl MountPath {
 
 impl<S> App<S> {
     /// Makes a transport of a service.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use dimorph::Client;
+    /// use dimorph::transport::App;
+    ///
+    /// let app = App::new(Router::new().route("/", get(async || "hello")));
+    /// let client = Client::builder().transport(app.mount_path("/sub")).build()?;
+    /// assert_eq!(client.get("http://testserver/sub/").send()?.text()?, "hello");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new(service: S) -> Self {
         let mut extensions = Extensions::new();
         extensions.insert(RemoteAddr(([127, 0, 0, 1], 0).into()));
@@ -103,6 +144,22 @@ impl<S> App<S> {
     /// Raises errors and panics of the application as `ErrorKind::App`, or gives a 500 response for them. Default: it raises them.
     ///
     /// A body that breaks off is an error of reading it either way.
+    ///
+    /// ```
+    /// use dimorph::transport::App;
+    /// use dimorph::{Body, Client, ErrorKind};
+    ///
+    /// fn broken(_: http::Request<Body>) -> http::Response<String> {
+    ///     panic!("a bug")
+    /// }
+    ///
+    /// let app = App::from_fn(broken);
+    /// let client = Client::builder().transport(app.clone()).build()?;
+    /// assert_eq!(client.get("http://testserver/").send().unwrap_err().kind(), ErrorKind::App);
+    /// let client = Client::builder().transport(app.raise_app_errors(false)).build()?;
+    /// assert_eq!(client.get("http://testserver/").send()?.status(), 500);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[must_use]
     pub fn raise_app_errors(mut self, raise: bool) -> Self {
         self.raises = raise;
@@ -125,6 +182,21 @@ impl<S> App<S> {
     }
 
     /// Gives each request a copy of a value among its extensions, such as axum's `ConnectInfo`.
+    ///
+    /// ```
+    /// use dimorph::transport::App;
+    /// use dimorph::{Body, Client};
+    ///
+    /// #[derive(Clone)]
+    /// struct Build(&'static str);
+    ///
+    /// let app = App::from_fn(|request: http::Request<Body>| {
+    ///     http::Response::new(request.extensions().get::<Build>().unwrap().0)
+    /// });
+    /// let client = Client::builder().transport(app.extension(Build("today"))).build()?;
+    /// assert_eq!(client.get("http://testserver/").send()?.text()?, "today");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[must_use]
     pub fn extension<V: Clone + Send + Sync + 'static>(mut self, value: V) -> Self {
         self.extensions.insert(value);
@@ -134,6 +206,18 @@ impl<S> App<S> {
 
 impl<F> App<FromFn<F>> {
     /// Makes an application of a plain function from a request to a response.
+    ///
+    /// ```
+    /// use dimorph::transport::App;
+    /// use dimorph::{Body, Client};
+    ///
+    /// let app = App::from_fn(|request: http::Request<Body>| {
+    ///     http::Response::new(format!("you asked for {}", request.uri().path()))
+    /// });
+    /// let client = Client::builder().transport(app).build()?;
+    /// assert_eq!(client.get("http://testserver/x").send()?.text()?, "you asked for /x");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn from_fn<R>(function: F) -> Self
     where
         F: Fn(http::Request<Body>) -> R + Clone,
@@ -143,6 +227,16 @@ impl<F> App<FromFn<F>> {
 }
 
 /// The service that [`App::from_fn`] makes.
+///
+/// ```
+/// use dimorph::transport::{App, FromFn};
+/// use dimorph::Body;
+///
+/// type Answer = fn(http::Request<Body>) -> http::Response<&'static str>;
+///
+/// let app: App<FromFn<Answer>> = App::from_fn(|_| http::Response::new("hello"));
+/// # let _ = app;
+/// ```
 #[derive(Clone, Copy)]
 pub struct FromFn<F>(F);
 

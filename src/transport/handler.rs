@@ -24,7 +24,16 @@ use crate::body::larger_than;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 
-/// The future that a [`Handler`] returns.
+/// The future that a [`Handler`] returns: a boxed `async` block, which waits for nothing but what [`Next`] offers.
+///
+/// ```
+/// use dimorph::Request;
+/// use dimorph::transport::{Handling, Next};
+///
+/// fn pass_on<'a>(request: Request, next: Next) -> Handling<'a> {
+///     Box::pin(async move { next.send(request).await })
+/// }
+/// ```
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
 /// A transport, or a layer over one, written once for both clients.
@@ -57,6 +66,8 @@ pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + '
 /// ```
 pub trait Handler: Send + Sync {
     /// Answers a request, by [`Next`] or out of itself.
+    ///
+    /// An error of the future is the call's; [`Error::other`](crate::Error::other) makes one of any error.
     fn handle<'a>(&'a self, request: Request, next: Next) -> Handling<'a>;
 
     /// Ends the transport with its client. What stands beneath is closed after it.
@@ -74,6 +85,24 @@ pub trait Handler: Send + Sync {
     }
 
     /// Makes a transport of this alone, which answers out of itself.
+    ///
+    /// ```
+    /// use dimorph::Request;
+    /// use dimorph::transport::{Handler, Handling, Next, Response};
+    ///
+    /// /// Answers every request alike.
+    /// struct Teapot;
+    ///
+    /// impl Handler for Teapot {
+    ///     fn handle<'a>(&'a self, _request: Request, _next: Next) -> Handling<'a> {
+    ///         Box::pin(async { Ok(Response::new(dimorph::StatusCode::IM_A_TEAPOT)) })
+    ///     }
+    /// }
+    ///
+    /// let client = dimorph::Client::builder().transport(Teapot.alone()).build()?;
+    /// assert_eq!(client.get("http://example.org/").send()?.status(), 418);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     fn alone(self) -> Handled<Self, Nothing>
     where
         Self: Sized,
@@ -92,7 +121,18 @@ where
     }
 }
 
-/// A [`Handler`] over another transport: a transport for each client that the inner one serves.
+/// A [`Handler`] over another transport, made by [`over`](Handler::over): a transport for each client that the inner one serves.
+///
+/// ```
+/// use dimorph::transport::{Handler, Logging, Mock, Retry};
+///
+/// let mock = Mock::routes().get("*", "hello");
+/// let layers = Logging::new(|line| println!("{line}")).over(Retry::new(2).over(mock));
+/// assert_eq!(layers.inner().inner().count(), 0);
+/// let client = dimorph::Client::builder().transport(layers).build()?;
+/// assert_eq!(client.get("http://example.org/").send()?.text()?, "hello");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Handled<H, T> {
     pub(crate) handler: H,
@@ -111,7 +151,15 @@ impl<H, T> Handled<H, T> {
     }
 }
 
-/// No transport: what stands beneath a handler that answers out of itself.
+/// No transport: what stands beneath a handler that answers out of itself. A request that is sent to it is a `LocalProtocolError`.
+///
+/// ```
+/// use dimorph::transport::Nothing;
+///
+/// let client = dimorph::Client::builder().transport(Nothing).build()?;
+/// assert!(client.get("http://example.org/").send().is_err());
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nothing;
 
@@ -204,6 +252,26 @@ impl<'a> Run<'a> {
 }
 
 /// What a handler may wait for: the transport beneath, a body, and time.
+///
+/// ```
+/// use std::time::Duration;
+/// use dimorph::Request;
+/// use dimorph::transport::{Handler, Mock, Next};
+///
+/// // A layer may be a closure: this one tries a second time after 503.
+/// let layer = |request: Request, next: Next| async move {
+///     let response = next.send(request.try_clone()?).await?;
+///     if response.status() != 503 {
+///         return Ok(response);
+///     }
+///     next.sleep(Duration::from_millis(1)).await;
+///     next.send(request).await
+/// };
+/// let mock = Mock::routes().route(dimorph::transport::Route::get("*").replies([503, 200]));
+/// let client = dimorph::Client::builder().transport(layer.over(mock)).build()?;
+/// assert_eq!(client.get("http://example.org/").send()?.status(), 200);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Next {
     slot: Arc<Mutex<Slot>>,
@@ -232,6 +300,23 @@ impl Next {
     ///
     /// # Errors
     /// What failed on the way; `LocalProtocolError` where no transport stands beneath, or two things are waited for at once.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::Request;
+    /// use dimorph::transport::{Handler, Mock, Next};
+    ///
+    /// let layer = |mut request: Request, next: Next| async move {
+    ///     request.headers_mut().insert("x-request-id", "42".parse().unwrap());
+    ///     next.send(request).await
+    /// };
+    /// let mock = Mock::routes().get("*", "hello");
+    /// let client = dimorph::Client::builder().transport(layer.over(mock.clone())).build()?;
+    /// client.get("http://example.org/").send()?;
+    /// assert_eq!(mock.last_call().unwrap().headers()["x-request-id"], "42");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send + use<> {
         self.ask(Step::Send(request), |reply| match reply {
             Reply::Sent(sent) => Some(sent),
@@ -243,6 +328,25 @@ impl Next {
     ///
     /// # Errors
     /// What failed on the way; `StreamConsumed` for a body of one's own that was read before.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::{Error, Request};
+    /// use dimorph::transport::{Handler, Mock, Next};
+    ///
+    /// let layer = |request: Request, next: Next| async move {
+    ///     let mut response = next.send(request).await?;
+    ///     match next.read(&mut response).await?.is_empty() {
+    ///         true => Err(Error::other("there is no body")),
+    ///         false => Ok(response),
+    ///     }
+    /// };
+    /// let mock = Mock::routes().get("*", "hello");
+    /// let client = dimorph::Client::builder().transport(layer.over(mock)).build()?;
+    /// assert_eq!(client.get("http://example.org/").send()?.text()?, "hello");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn read<'r>(
         &self,
         response: &'r mut Response,
@@ -293,6 +397,21 @@ impl Next {
     }
 
     /// Returns the time now, for measuring.
+    ///
+    /// ```
+    /// use dimorph::Request;
+    /// use dimorph::transport::{Handler, Mock, Next};
+    ///
+    /// let layer = |request: Request, next: Next| async move {
+    ///     let started = next.now();
+    ///     let response = next.send(request).await?;
+    ///     println!("took {:?}", next.now() - started);
+    ///     Ok(response)
+    /// };
+    /// # let client = dimorph::Client::builder().transport(layer.over(Mock::routes().get("*", "hello"))).build()?;
+    /// # client.get("http://example.org/").send()?;
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn now(&self) -> Instant {
         (self.clocks.now)()
     }

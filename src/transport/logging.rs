@@ -31,6 +31,23 @@ pub struct Logging {
 /// What became of one request. Nothing in it is secret: no userinfo, no header, and of the query only the names.
 ///
 /// `Display` writes it as `GET https://example.org/a?b=REDACTED 200 12.3ms`, with the error's kind where there was no status.
+///
+/// ```
+/// use dimorph::transport::{Handler, LogLine, Logging, Mock};
+///
+/// fn slow_ones(line: &LogLine) {
+///     if line.took().as_millis() > 500 {
+///         eprintln!("{} {} took {:?}", line.method(), line.url(), line.took());
+///     }
+/// }
+///
+/// let engine = Mock::routes().get("*", "hello");
+/// let client = dimorph::Client::builder()
+///     .transport(Logging::new(slow_ones).over(engine))
+///     .build()?;
+/// client.get("http://example.org/?key=secret").send()?;
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     method: Method,

@@ -79,6 +79,17 @@ impl RateLimit {
     /// Makes a limit of this many requests in this time, all of which may come at once; at least one.
     ///
     /// As many again may follow within the same time, as the tokens come back: for a strict limit in any stretch of time, see [`burst`](RateLimit::burst).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dimorph::transport::{Handler, Mock, RateLimit};
+    ///
+    /// let limit = RateLimit::new(100, Duration::from_secs(1));
+    /// let mock = Mock::routes().get("*", "hello");
+    /// let client = dimorph::Client::builder().transport(limit.over(mock)).build()?;
+    /// assert_eq!(client.get("http://example.org/").send()?.status(), 200);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new(requests: u32, per: Duration) -> Self {
         let requests = requests.max(1);
         RateLimit {

@@ -12,6 +12,25 @@ use crate::body::Body;
 /// A response on its way through a [`Handler`](super::Handler), or made by one.
 ///
 /// Its body is as it came over the wire, with its content coding; the client above decodes it.
+///
+/// ```
+/// use dimorph::Request;
+/// use dimorph::transport::{Handler, Mock, Next};
+///
+/// let layer = |request: Request, next: Next| async move {
+///     let mut response = next.send(request).await?;
+///     next.read(&mut response).await?;
+///     let content = response.content().unwrap_or_default();
+///     let loud = String::from_utf8_lossy(&content).to_uppercase();
+///     response.headers_mut().remove("content-length");
+///     response.set_body(loud);
+///     Ok(response)
+/// };
+/// let mock = Mock::routes().get("*", "hello");
+/// let client = dimorph::Client::builder().transport(layer.over(mock)).build()?;
+/// assert_eq!(client.get("http://example.org/").send()?.text()?, "HELLO");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub struct Response {
     pub(crate) head: Head,
     pub(crate) content: Content,

@@ -69,6 +69,24 @@ impl<S> fmt::Debug for FromService<S> {
 /// A tower service made of an async transport; of a client, that is its engine alone.
 ///
 /// It is always ready, and its clones share the transport. `AsyncClient` is a service itself, of all that it does: redirects, cookies, authentication, decoding.
+///
+/// ```
+/// # #[cfg(feature = "async")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use dimorph::transport::{IntoService, Mock};
+/// use dimorph::{Method, Request};
+/// use tower::{Service, ServiceExt};
+///
+/// let mut service = IntoService::new(Mock::routes().get("*", "hello"));
+/// let request = Request::new(Method::GET, "https://example.org/")?;
+/// let response: dimorph::asynchronous::Response = service.ready().await?.call(request).await?;
+/// assert_eq!(response.status(), 200);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "async"))]
+/// # fn main() {}
+/// ```
 #[derive(Debug)]
 pub struct IntoService<T> {
     pub(crate) transport: Arc<T>,

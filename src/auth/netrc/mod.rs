@@ -42,6 +42,15 @@ impl NetrcAuth {
     ///
     /// # Errors
     /// `Builder`, which names the file, and the line where that is malformed; never what stands there.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use dimorph::{Client, NetrcAuth};
+    ///
+    /// let client = Client::builder().auth(NetrcAuth::from_file("secrets/netrc")?).build()?;
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn from_file(path: impl AsRef<Path>) -> Result<NetrcAuth> {
         let path = path.as_ref();
         let bytes = File::open(path).and_then(read_all).map_err(|error| {
@@ -55,6 +64,16 @@ impl NetrcAuth {
     ///
     /// # Errors
     /// `Builder`, which names the line that is malformed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::NetrcAuth;
+    ///
+    /// assert!(NetrcAuth::from_text("machine example.org login user password word").is_ok());
+    /// let error = NetrcAuth::from_text("machine example.org login").unwrap_err();
+    /// assert!(error.to_string().contains("line 1"));
+    /// ```
     pub fn from_text(text: &str) -> Result<NetrcAuth> {
         NetrcAuth::new(Netrc::parse(text.as_bytes(), Path::new("")))
     }

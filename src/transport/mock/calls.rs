@@ -24,6 +24,21 @@ const BYTES_KEPT: usize = 64 * 1024 * 1024;
 const SNAPSHOT: u64 = 8 * 1024 * 1024;
 
 /// A request that a [`Mock`](super::Mock) has received.
+///
+/// ```
+/// use dimorph::transport::Mock;
+///
+/// let mock = Mock::routes().post("/users/{id}", 204);
+/// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
+/// client.post("http://example.org/users/7?notify=1").body("Ada").send()?;
+///
+/// let call = mock.last_call().unwrap();
+/// assert_eq!((call.method().as_str(), call.url().path()), ("POST", "/users/7"));
+/// assert_eq!(call.query("notify").as_deref(), Some("1"));
+/// assert_eq!(call.text().as_deref(), Some("Ada"));
+/// assert_eq!(call.params().parse::<u32>("id"), Some(7));
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct MockCall {
     inner: Arc<Inner>,

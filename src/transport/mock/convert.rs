@@ -14,6 +14,15 @@ use crate::error::{Error, Result};
 use crate::pairs::{HeaderKey, header_map};
 
 /// The body of a [`MockResponse`]: text, bytes, a file, a [`Body`], `()` for none, JSON (feature `json`).
+///
+/// ```
+/// use dimorph::transport::MockResponse;
+/// use serde_json::json;
+///
+/// let text = MockResponse::new(200).body("hello");
+/// let bytes = MockResponse::new(200).body(vec![0_u8; 4]);
+/// let json = MockResponse::new(200).body(json!({ "name": "Ada" }));
+/// ```
 pub trait MockBody {
     #[doc(hidden)]
     fn put(self, response: &mut MockResponse);
@@ -81,6 +90,13 @@ impl From<serde_json::Value> for MockResponse {
 }
 
 /// The headers of a [`MockResponse`]: a `HeaderMap`, or pairs of name and value in an array or `Vec`.
+///
+/// ```
+/// use dimorph::transport::MockResponse;
+///
+/// let response = MockResponse::new(200).headers([("etag", "1"), ("age", "5")]);
+/// let as_a_tuple: MockResponse = (200, [("etag", "1")], "hello").into();
+/// ```
 pub trait MockHeaders {
     #[doc(hidden)]
     fn into_map(self) -> Result<HeaderMap>;

@@ -64,7 +64,10 @@ use crate::request::Request;
 /// let mock = Mock::routes()
 ///     .get("/users/{id}", |_: &Request, params: &dimorph::transport::PathParams| format!("user {}", &params["id"]))
 ///     .post("/users", (201, [("location", "/users/7")], "made"));
-/// let client = Client::builder().transport(mock.clone()).base_url("http://example.org").build()?;
+/// let client = Client::builder()
+///     .transport(mock.clone())
+///     .base_url("http://example.org")
+///     .build()?;
 /// client.post("/users").body("Tom").send()?;
 /// assert_eq!(client.get("/users/7").send()?.text()?, "user 7");
 /// assert_eq!(mock.calls()[0].text().as_deref(), Some("Tom"));
@@ -117,13 +120,40 @@ macro_rules! by_method {
 
 impl Mock {
     /// Makes a mock that answers every request by a closure, which returns anything that is `Into<MockResponse>`.
+    ///
+    /// ```
+    /// use dimorph::transport::Mock;
+    /// use dimorph::{Client, Request};
+    ///
+    /// let client = Client::builder().transport(Mock::new(|request: &Request| {
+    ///     match request.url().path() {
+    ///         "/" => (200, "hello".to_owned()),
+    ///         path => (404, format!("no {path} here")),
+    ///     }
+    /// })).build()?;
+    /// assert_eq!(client.get("http://example.org/x").send()?.status(), 404);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new<R: Into<MockResponse>>(
         answer: impl Fn(&Request) -> R + Send + Sync + 'static,
     ) -> Self {
         Mock::routes().fallback(answer)
     }
 
-    /// Makes a mock with an empty table of routes.
+    /// Makes a mock with an empty table of routes. A request that none takes is an error of kind `App`, which names those that came near.
+    ///
+    /// ```
+    /// use dimorph::transport::Mock;
+    ///
+    /// let mock = Mock::routes().get("/users", "[]").post("/users", 201);
+    /// let client = dimorph::Client::builder()
+    ///     .transport(mock)
+    ///     .base_url("http://example.org")
+    ///     .build()?;
+    /// assert_eq!(client.post("/users").send()?.status(), 201);
+    /// assert!(client.delete("/users").send().is_err());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn routes() -> Self {
         Mock {
             inner: Arc::new(Inner {
@@ -160,6 +190,19 @@ impl Mock {
     }
 
     /// Adds a route to a mock that is in use already.
+    ///
+    /// ```
+    /// use dimorph::transport::{Mock, Route};
+    ///
+    /// let mock = Mock::routes();
+    /// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
+    /// mock.add(Route::get("/health").reply(503).name("down"));
+    /// assert_eq!(client.get("http://example.org/health").send()?.status(), 503);
+    /// assert!(mock.remove("down"));
+    /// mock.add(Route::get("/health"));
+    /// assert_eq!(client.get("http://example.org/health").send()?.status(), 200);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn add(&self, route: Route) {
         lock(&self.inner.entries).push(Arc::new(Entry::new(route)));
     }
@@ -173,6 +216,15 @@ impl Mock {
     }
 
     /// Answers what no route takes.
+    ///
+    /// ```
+    /// use dimorph::transport::Mock;
+    ///
+    /// let mock = Mock::routes().get("/", "hello").fallback((404, "nothing here"));
+    /// let client = dimorph::Client::builder().transport(mock).build()?;
+    /// assert_eq!(client.get("http://example.org/missing").send()?.status(), 404);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[must_use]
     pub fn fallback<M>(self, reply: impl IntoReply<M>) -> Self {
         *lock(&self.inner.fallback) = Some(Arc::new(reply.into_reply()));
@@ -214,7 +266,20 @@ impl Mock {
         lock(&self.inner.log).count
     }
 
-    /// Returns the requests, the first one first.
+    /// Returns the requests, the first one first, as far as they are [kept](Mock::keep_calls).
+    ///
+    /// ```
+    /// use dimorph::transport::Mock;
+    ///
+    /// let mock = Mock::routes().any("*", 204);
+    /// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
+    /// client.put("http://example.org/a").send()?;
+    /// client.delete("http://example.org/b").send()?;
+    /// let calls = mock.calls();
+    /// let paths: Vec<&str> = calls.iter().map(|call| call.url().path()).collect();
+    /// assert_eq!(paths, ["/a", "/b"]);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn calls(&self) -> Vec<MockCall> {
         lock(&self.inner.log).calls().cloned().collect()
     }
@@ -254,6 +319,19 @@ impl Mock {
     ///
     /// # Errors
     /// A text with a line for each thing that is not so.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use dimorph::transport::{Mock, Route};
+    ///
+    /// let mock = Mock::routes().route(Route::get("/health").expect(1..=2));
+    /// assert!(mock.verify().is_err());
+    /// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
+    /// client.get("http://example.org/health").send()?;
+    /// mock.verify().unwrap();
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn verify(&self) -> Result<(), String> {
         self.check(false)
     }
@@ -284,6 +362,17 @@ impl Mock {
     ///
     /// # Panics
     /// Where it is another number; the message lists the last requests.
+    ///
+    /// ```
+    /// use dimorph::transport::Mock;
+    ///
+    /// let mock = Mock::routes().get("*", "hello");
+    /// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
+    /// client.get("http://example.org/").send()?;
+    /// mock.assert_count(1);
+    /// mock.assert_count(1..=3);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[track_caller]
     pub fn assert_count(&self, times: impl Into<Times>) {
         let (count, expected) = (self.count(), times.into());

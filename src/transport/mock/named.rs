@@ -12,6 +12,19 @@ use super::times::{Times, times};
 const LISTED: usize = 10;
 
 /// A route of a [`Mock`], found by its [name](Mock::named): its calls and how many they were.
+///
+/// ```
+/// use dimorph::transport::{Mock, Route};
+///
+/// let mock = Mock::routes().route(Route::post("/users").reply(201).name("create"));
+/// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
+/// client.post("http://example.org/users").body("Ada").send()?;
+///
+/// let create = mock.named("create");
+/// create.assert_count(1);
+/// assert_eq!(create.last_call().unwrap().text().as_deref(), Some("Ada"));
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct MockRoute {
     mock: Mock,
@@ -86,6 +99,17 @@ pub(super) fn wrong_count(who: &str, count: usize, expected: Times, calls: &[Moc
 }
 
 /// Checks a [`Mock`] when it is dropped: see [`Mock::verify_on_drop`].
+///
+/// ```
+/// use dimorph::transport::{Mock, Route};
+///
+/// let mock = Mock::routes().route(Route::get("/health").expect(1));
+/// let _guard = mock.verify_on_drop();
+/// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
+/// client.get("http://example.org/health").send()?;
+/// // Without the call, the end of the scope would panic.
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct MockGuard {
     mock: Mock,

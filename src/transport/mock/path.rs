@@ -33,6 +33,21 @@ impl PathParams {
     }
 
     /// Returns a value as another type; `None` where there is none of that name, or it does not parse.
+    ///
+    /// ```
+    /// use dimorph::Request;
+    /// use dimorph::transport::{Mock, PathParams};
+    ///
+    /// let mock = Mock::routes().get("/users/{id}", |_: &Request, params: &PathParams| {
+    ///     match params.parse::<u32>("id") {
+    ///         Some(id) => (200, format!("user {id}")),
+    ///         None => (400, "not a number".to_owned()),
+    ///     }
+    /// });
+    /// let client = dimorph::Client::builder().transport(mock).build()?;
+    /// assert_eq!(client.get("http://example.org/users/x").send()?.status(), 400);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn parse<T: FromStr>(&self, name: &str) -> Option<T> {
         self.get(name)?.parse().ok()
     }

@@ -7,7 +7,15 @@ use super::response::MockResponse;
 use crate::error::Result;
 use crate::request::Request;
 
-/// How a route answers one of its calls; see [`IntoReply`].
+/// How a route answers one of its calls; what [`IntoReply`] makes of what it was given.
+///
+/// It has no methods: a route takes what it is made of.
+///
+/// ```
+/// use dimorph::transport::Route;
+///
+/// let route = Route::get("/health").reply((200, "fine"));
+/// ```
 pub struct MockReply(Kind);
 
 enum Kind {
@@ -54,6 +62,19 @@ impl std::fmt::Debug for MockReply {
 /// `Fn(&Request, &PathParams) -> R` that returns such a thing.
 ///
 /// The type parameter tells the three apart, by the closure's signature or `()`; it is never written.
+///
+/// ```
+/// use dimorph::Request;
+/// use dimorph::transport::{Mock, PathParams};
+///
+/// let mock = Mock::routes()
+///     .get("/fixed", (200, "always this"))
+///     .get("/asked", |request: &Request| request.url().path().to_owned())
+///     .get("/users/{id}", |_: &Request, params: &PathParams| format!("user {}", &params["id"]));
+/// # let client = dimorph::Client::builder().transport(mock).build()?;
+/// assert_eq!(client.get("http://example.org/users/7").send()?.text()?, "user 7");
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 pub trait IntoReply<M> {
     #[doc(hidden)]
     fn into_reply(self) -> MockReply;

@@ -58,6 +58,18 @@ pub struct MockResponse {
 
 impl MockResponse {
     /// Makes a response without a body.
+    ///
+    /// ```
+    /// use dimorph::transport::{Mock, MockResponse};
+    ///
+    /// let answer = MockResponse::new(201).header("location", "/users/7").json(&[7]);
+    /// let client = dimorph::Client::builder()
+    ///     .transport(Mock::routes().post("/users", answer))
+    ///     .build()?;
+    /// let response = client.post("http://example.org/users").send()?;
+    /// assert_eq!(response.headers()["content-type"], "application/json");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new<S>(status: S) -> Self
     where
         S: TryInto<StatusCode>,
@@ -184,6 +196,17 @@ impl MockResponse {
     }
 
     /// Adds a trailer: a header that comes behind the body, which must be in memory.
+    ///
+    /// ```
+    /// use dimorph::transport::{Mock, MockResponse};
+    ///
+    /// let answer = MockResponse::new(200).body("data").trailer("x-checksum", "3c5a");
+    /// let client = dimorph::Client::builder().transport(Mock::routes().get("*", answer)).build()?;
+    /// let mut response = client.get("http://example.org/").send()?;
+    /// response.buffer()?;
+    /// assert_eq!(response.trailers().unwrap()["x-checksum"], "3c5a");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn trailer<N, V>(mut self, name: N, value: V) -> Self
     where
         N: TryInto<HeaderName>,
@@ -204,6 +227,21 @@ impl MockResponse {
     /// Waits before the head comes, under the request's timeouts.
     ///
     /// A delay longer than the read timeout is a `ReadTimeout` after that time; one longer than what is left of the total, a `TotalTimeout`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dimorph::transport::{Mock, MockResponse};
+    ///
+    /// let answer = MockResponse::new(200).delay(Duration::from_secs(60));
+    /// let client = dimorph::Client::builder().transport(Mock::routes().get("*", answer)).build()?;
+    /// let error = client
+    ///     .get("http://example.org/")
+    ///     .timeout(Duration::from_millis(1))
+    ///     .send()
+    ///     .unwrap_err();
+    /// assert_eq!(error.kind(), dimorph::ErrorKind::ReadTimeout);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
@@ -212,12 +250,33 @@ impl MockResponse {
     /// Gives the body, which must be in memory, in pieces of so many bytes, with a wait before each.
     ///
     /// A wait longer than the read timeout is a `ReadTimeout` while the body is read.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dimorph::transport::{Mock, MockResponse};
+    ///
+    /// let answer = MockResponse::new(200).body("hello").pace(2, Duration::from_millis(1));
+    /// let client = dimorph::Client::builder().transport(Mock::routes().get("*", answer)).build()?;
+    /// let mut response = client.get("http://example.org/").send()?;
+    /// assert_eq!(response.chunk()?.unwrap(), "he");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn pace(mut self, piece: usize, wait: Duration) -> Self {
         self.pace = Some((piece.max(1), wait));
         self
     }
 
     /// Lets something go wrong. Of a fault of the body the body must be in memory.
+    ///
+    /// ```
+    /// use dimorph::transport::{Fault, Mock, MockResponse};
+    ///
+    /// let answer = MockResponse::new(200).body("hello").fault(Fault::BodyReset(2));
+    /// let client = dimorph::Client::builder().transport(Mock::routes().get("*", answer)).build()?;
+    /// let error = client.get("http://example.org/").send()?.text().unwrap_err();
+    /// assert_eq!(error.kind(), dimorph::ErrorKind::ReadError);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn fault(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
         self

@@ -148,6 +148,17 @@ impl Route {
     }
 
     /// Asks for these parameters of the query and no others, in any order.
+    ///
+    /// ```
+    /// use dimorph::transport::{Mock, Route};
+    ///
+    /// let route = Route::get("/search").whole_query([("q", "a b"), ("page", "2")]);
+    /// let mock = Mock::routes().route(route);
+    /// let client = dimorph::Client::builder().transport(mock).build()?;
+    /// assert!(client.get("http://example.org/search?page=2&q=a+b").send().is_ok());
+    /// assert!(client.get("http://example.org/search?q=a+b").send().is_err());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn whole_query<K, V>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: Into<String>,
@@ -224,6 +235,18 @@ impl Route {
     }
 
     /// Asks for a body of JSON that has at least this in it: objects may have more members, arrays not more items.
+    ///
+    /// ```
+    /// use dimorph::transport::{Mock, Route};
+    /// use serde_json::json;
+    ///
+    /// let route = Route::post("/users").json_contains(&json!({ "name": "Ada" }));
+    /// let mock = Mock::routes().route(route);
+    /// let client = dimorph::Client::builder().transport(mock).build()?;
+    /// let user = json!({ "name": "Ada", "born": 1815 });
+    /// assert!(client.post("http://example.org/users").json(user).send().is_ok());
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[cfg(feature = "json")]
     pub fn json_contains<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
         self.of_json(value, Matcher::JsonContains)
@@ -245,6 +268,18 @@ impl Route {
     }
 
     /// Asks whatever a closure asks.
+    ///
+    /// ```
+    /// use dimorph::Request;
+    /// use dimorph::transport::{Mock, Route};
+    ///
+    /// let long = |request: &Request| request.url().as_str().len() > 100;
+    /// let mock = Mock::routes().route(Route::get("*").when(long).reply(414)).get("*", 200);
+    /// let client = dimorph::Client::builder().transport(mock).build()?;
+    /// let url = format!("http://example.org/{}", "a".repeat(100));
+    /// assert_eq!(client.get(url).send()?.status(), 414);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn when(self, is_so: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         self.with(Matcher::When(Box::new(is_so)))
     }
@@ -256,6 +291,17 @@ impl Route {
     }
 
     /// Adds an answer behind those there are: each call gets the next one, and the last one goes on.
+    ///
+    /// ```
+    /// use dimorph::transport::{Fault, Mock, Route};
+    ///
+    /// let route = Route::get("/job").reply(202).then(Fault::Disconnect).then((200, "done"));
+    /// let client = dimorph::Client::builder().transport(Mock::routes().route(route)).build()?;
+    /// assert_eq!(client.get("http://example.org/job").send()?.status(), 202);
+    /// assert!(client.get("http://example.org/job").send().is_err());
+    /// assert_eq!(client.get("http://example.org/job").send()?.text()?, "done");
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn then<M>(mut self, reply: impl IntoReply<M>) -> Self {
         self.replies.push(reply.into_reply());
         self

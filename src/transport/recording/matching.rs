@@ -14,6 +14,14 @@ use crate::request::Request;
 /// What a request and a recorded exchange are compared by.
 ///
 /// Where the recorded side says `REDACTED`, anything fits.
+///
+/// ```
+/// use dimorph::transport::{MatchOn, Replay};
+///
+/// let replay = Replay::parse(r#"{"log": {"entries": []}}"#)?
+///     .match_on([MatchOn::Method, MatchOn::Path, MatchOn::QueryInAnyOrder]);
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MatchOn {

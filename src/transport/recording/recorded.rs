@@ -21,6 +21,17 @@ use crate::transport::Response;
 ///
 /// Bodies are decoded: without their content coding, where it is known. A redaction hook changes it before it is written; a
 /// matching closure looks at it.
+///
+/// ```
+/// use dimorph::transport::{Recorded, Recorder};
+///
+/// fn take_names_out(exchange: &mut Recorded) {
+///     exchange.replace("Ada Lovelace", "Jane Doe");
+///     exchange.response_headers_mut().remove("server");
+/// }
+///
+/// let recorder = Recorder::new("tests/tapes/users.har").redact(take_names_out);
+/// ```
 #[derive(Clone)]
 pub struct Recorded {
     pub(super) method: Method,

@@ -49,6 +49,17 @@ pub struct Recorder {
 
 impl Recorder {
     /// Makes a recorder to a file, whose folders are made where they are missing.
+    ///
+    /// ```no_run
+    /// use dimorph::Client;
+    /// use dimorph::transport::{Handler, Recorder};
+    ///
+    /// let recorder = Recorder::new("tests/tapes/users.har")
+    ///     .redact_header("x-tenant")
+    ///     .redact_json("/users/*/email");
+    /// let client = Client::builder().transport(recorder.over(Client::new())).build()?;
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Recorder {
             settings: Arc::default(),

@@ -53,6 +53,16 @@ impl Replay {
     /// # Errors
     /// `Builder`, with the file's name, the place (line or entry) and the reason, for a file that is missing or no HAR file, or has
     /// more than 1 GiB.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use dimorph::transport::Replay;
+    ///
+    /// let replay = Replay::from_file("tests/tapes/users.har")?.lenient();
+    /// let client = dimorph::Client::builder().transport(replay).build()?;
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         match Tape::load(path)? {

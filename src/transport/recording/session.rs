@@ -16,6 +16,15 @@ use crate::request::Request;
 use crate::transport::{Handler, Handling, Next};
 
 /// When a [`Recording`] replays, and when it records: the modes of VCR.
+///
+/// ```
+/// use dimorph::transport::{Mode, Recording};
+///
+/// # let path = std::env::temp_dir().join(format!("dimorph-no-tape-{}.har", std::process::id()));
+/// let recording = Recording::open(&path)?.mode(Mode::None);
+/// assert!(!recording.is_recording());
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
     /// Records to a new file; replays one that was there, and sends nothing then.

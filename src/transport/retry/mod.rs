@@ -89,9 +89,28 @@ pub struct Retry {
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempts(pub u32);
+pub struct Attempts(
+    /// How often: 1 where the first attempt was answered.
+    pub u32,
+);
 
-/// An attempt that failed, and is followed by another one.
+/// An attempt that failed, and is followed by another one; given to [`Retry::on_retry`].
+///
+/// ```
+/// use dimorph::transport::{Retry, Retrying};
+///
+/// fn log(attempt: &Retrying<'_>) {
+///     let url = attempt.request().url();
+///     match (attempt.status(), attempt.error()) {
+///         (Some(status), _) => eprintln!("{url} answered {status}"),
+///         (None, Some(error)) => eprintln!("{error}"),
+///         (None, None) => {}
+///     }
+///     eprintln!("again in {:?}", attempt.delay());
+/// }
+///
+/// let retry = Retry::new(3).on_retry(log);
+/// ```
 pub struct Retrying<'a> {
     request: &'a Request,
     answer: &'a Result<Response>,
@@ -101,6 +120,18 @@ pub struct Retrying<'a> {
 
 impl Retry {
     /// Makes a layer that sends a request at most this many times more.
+    ///
+    /// ```
+    /// use dimorph::transport::{Attempts, Handler, Mock, Retry, Route};
+    ///
+    /// let mock = Mock::routes().route(Route::get("*").replies([503, 200]));
+    /// let retry = Retry::new(2).jitter(|_| std::time::Duration::ZERO);
+    /// let client = dimorph::Client::builder().transport(retry.over(mock)).build()?;
+    /// let response = client.get("http://example.org/").send()?;
+    /// assert_eq!(response.status(), 200);
+    /// assert_eq!(response.extensions().get::<Attempts>().unwrap().0, 2);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn new(max_retries: u32) -> Self {
         Retry {
             max_retries,
@@ -176,6 +207,12 @@ impl Retry {
     /// Decides what is retried in place of the rules above: they are not asked, idempotency included.
     ///
     /// The limits stay: the number of retries, bodies that can be sent once, the budget and the timeouts.
+    ///
+    /// ```
+    /// use dimorph::transport::Retry;
+    ///
+    /// let retry = Retry::new(3).when(|_, answer| answer.is_err());
+    /// ```
     #[must_use]
     pub fn when(
         mut self,

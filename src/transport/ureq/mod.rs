@@ -92,6 +92,14 @@ impl Ureq {
     /// Makes a transport with connections of its own, from ureq's configuration.
     ///
     /// Its proxies, TLS, buffers, pool and user agent are taken as they are; redirects, timeouts, statuses as errors and other default headers are not.
+    ///
+    /// ```
+    /// use dimorph::transport::Ureq;
+    ///
+    /// let config = ureq::config::Config::builder().max_idle_connections(4).build();
+    /// let client = dimorph::Client::builder().transport(Ureq::from_config(config)).build()?;
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     pub fn from_config(config: Config) -> Self {
         Ureq::with_agent(config.into())
     }

@@ -78,6 +78,7 @@
 //! | limits | [`Timeout`], [`PoolLimits`] |
 //! | Basic, Digest, netrc, schemes of your own | [`auth`] |
 //! | cookies | [`Cookies`] |
+//! | server-sent events | [`sse`] |
 //! | proxies, and which hosts go without | [`Proxy`], [`NoProxy`] |
 //! | names and addresses | [`Resolve`] |
 //! | redirects | [`Attempt`], [`HistoryEntry`] |

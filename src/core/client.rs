@@ -247,8 +247,12 @@ assert_eq!(response.status(), 201);"#
     /// # Example
     ///
     #[doc = example!(
-        answering r#".put("*", 204)"#: r#"client.put("https://example.org/notes/1").body("remember the milk").send()"#,
-        r#"?.error_for_status()?;"#
+        answering r#".put("*", 204)"#: r#"client
+    .put("https://example.org/notes/1")
+    .body("remember the milk")
+    .send()"#,
+        r#"?
+    .error_for_status()?;"#
     )]
     pub fn put(&self, url: impl AsRef<str>) -> RequestBuilder {
         self.request(Method::PUT, url)
@@ -261,7 +265,8 @@ assert_eq!(response.status(), 201);"#
     #[doc = example!(
         answering r#".patch("*", 204)"#: r#"let change = std::collections::BTreeMap::from([("name", "Ada")]);
 client.patch("https://example.org/users/1").json(change).send()"#,
-        r#"?.error_for_status()?;"#
+        r#"?
+    .error_for_status()?;"#
     )]
     pub fn patch(&self, url: impl AsRef<str>) -> RequestBuilder {
         self.request(Method::PATCH, url)
@@ -273,7 +278,8 @@ client.patch("https://example.org/users/1").json(change).send()"#,
     ///
     #[doc = example!(
         answering r#".delete("*", 204)"#: r#"client.delete("https://example.org/users/1").send()"#,
-        r#"?.error_for_status()?;"#
+        r#"?
+    .error_for_status()?;"#
     )]
     pub fn delete(&self, url: impl AsRef<str>) -> RequestBuilder {
         self.request(Method::DELETE, url)

@@ -18,6 +18,19 @@ use crate::request::Request;
 /// The pages of a listing, made by [`RequestBuilder::pages`](super::request_builder::RequestBuilder::pages).
 ///
 /// It ends after a page without a link to the next one, after a page whose status is an error, and after the first error.
+///
+/// # Example
+///
+#[doc = example!(
+    answering r#".get("/items?page=2", "two").get("/items", (200, [("link", "</items?page=2>; rel=next")], "one"))"#: r#"let mut pages = client.get("https://api.example/items").pages();
+let mut texts = Vec::new();
+while let Some(page) = pages.next()"#,
+    r#" {
+    texts.push(page?.error_for_status()?.text()"#,
+    r#"?);
+}
+assert_eq!(texts, ["one", "two"]);"#
+)]
 #[must_use = "no page is asked for before `next` is called"]
 pub struct Pages {
     /// Away while a poll has it.
@@ -56,6 +69,17 @@ impl Pages {
     }
 
     /// Ends after this many pages, whether there are more or not. Default: no limit.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("/items", (200, [("link", "</items?page=2>; rel=next")], "one"))"#: r#"let mut pages = client.get("https://api.example/items").pages().max_pages(1);
+assert_eq!(pages.next()"#,
+        r#".unwrap()?.text()"#,
+        r#"?, "one");
+assert!(pages.next()"#,
+        r#".is_none());"#
+    )]
     pub fn max_pages(mut self, pages: usize) -> Self {
         if let Some(walk) = &mut self.walk {
             walk.left = pages;

@@ -265,8 +265,7 @@ assert_eq!(response.status(), 201);"#
     #[doc = example!(
         answering r#".patch("*", 204)"#: r#"let change = std::collections::BTreeMap::from([("name", "Ada")]);
 client.patch("https://example.org/users/1").json(change).send()"#,
-        r#"?
-    .error_for_status()?;"#
+        r#"?.error_for_status()?;"#
     )]
     pub fn patch(&self, url: impl AsRef<str>) -> RequestBuilder {
         self.request(Method::PATCH, url)
@@ -278,8 +277,7 @@ client.patch("https://example.org/users/1").json(change).send()"#,
     ///
     #[doc = example!(
         answering r#".delete("*", 204)"#: r#"client.delete("https://example.org/users/1").send()"#,
-        r#"?
-    .error_for_status()?;"#
+        r#"?.error_for_status()?;"#
     )]
     pub fn delete(&self, url: impl AsRef<str>) -> RequestBuilder {
         self.request(Method::DELETE, url)

@@ -1,10 +1,18 @@
-//! The book lists every page, every page's snippets are mounted as documentation tests, and what it says about tests is true.
+//! The book lists every page, every page's snippets are mounted as documentation tests, in both forms, its links lead somewhere, and what
+//! it says about tests, files and variables is true.
 
 #![allow(clippy::unwrap_used, reason = "a failing test should be loud")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+#[path = "book/links.rs"]
+mod links;
+#[path = "book/rows.rs"]
+mod rows;
+#[path = "book/snippets.rs"]
+mod snippets;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,7 +27,7 @@ fn read(path: impl AsRef<Path>) -> String {
 fn pages() -> Vec<(String, String)> {
     let entries = fs::read_dir(root().join("docs/src")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let pages = names.filter(|name| name != "SUMMARY.md");
+    let pages = names.filter(|name| name.ends_with(".md") && name != "SUMMARY.md");
     pages
         .map(|name| {
             let text = read(format!("docs/src/{name}"));
@@ -29,35 +37,21 @@ fn pages() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_page_is_listed_and_its_snippets_are_mounted() {
-    let (summary, mounts) = (read("docs/src/SUMMARY.md"), read("docs/book.rs"));
-    let pages = pages();
-    for (name, text) in &pages {
-        assert!(
-            summary.contains(&format!("({name})")),
-            "{name} is not in SUMMARY.md"
-        );
-        let mounted = mounts.contains(&format!("\"src/{name}\""));
-        assert!(
-            mounted || !text.contains("```rust"),
-            "{name} is not in docs/book.rs"
-        );
-    }
-    assert_eq!(
-        summary.matches(".md)").count(),
-        pages.len(),
-        "SUMMARY.md lists a page that is not there"
-    );
+fn every_page_is_listed_once_and_every_entry_has_a_page() {
+    let summary = read("docs/src/SUMMARY.md");
+    let listed = summary.lines().filter_map(|line| {
+        let (_, target) = line.split_once("](")?;
+        Some(target.trim_end_matches(')').to_owned())
+    });
+    let mut listed: Vec<_> = listed.collect();
+    let mut pages: Vec<_> = pages().into_iter().map(|(name, _)| name).collect();
+    listed.sort();
+    pages.sort();
+    assert_eq!(listed, pages);
 }
 
 /// The snippets of the chapter that dimorph grew from, numbered in its order.
 const SEED_SNIPPETS: std::ops::RangeInclusive<usize> = 1..=37;
-
-/// The code blocks of a text: what stands behind their fence, and their lines.
-fn blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let fenced = text.split("\n```").skip(1).step_by(2);
-    fenced.map(|block| block.split_once('\n').unwrap())
-}
 
 #[test]
 fn every_snippet_of_the_seed_has_a_twin_in_both_forms_that_runs() {
@@ -67,7 +61,8 @@ fn every_snippet_of_the_seed_has_a_twin_in_both_forms_that_runs() {
             let (number, rest) = marked.split_once(" -->").unwrap();
             let number: usize = number.parse().unwrap();
             assert!(seen.insert(number), "{page}: seed {number} is there twice");
-            let [(first, blocking), (second, later)] = blocks(rest).take(2).collect::<Vec<_>>()[..]
+            let [(first, blocking), (second, later)] =
+                snippets::blocks(rest).take(2).collect::<Vec<_>>()[..]
             else {
                 panic!("{page}: seed {number} has no two blocks");
             };
@@ -139,41 +134,82 @@ fn every_test_that_the_seed_table_names_exists() {
     assert!(names > 100, "only {names} names were found");
 }
 
-/// A heading's anchor, as mdBook and GitHub make it.
-fn anchor(heading: &str) -> String {
-    let kept = heading
-        .trim_start_matches('#')
-        .trim()
-        .chars()
-        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-    kept.flat_map(char::to_lowercase)
-        .map(|c| if c == ' ' { '-' } else { c })
-        .collect()
+#[test]
+fn every_file_that_the_architecture_names_is_there() {
+    let page = read("docs/src/how-it-is-built.md");
+    let spans = page.split('`').skip(1).step_by(2);
+    let paths = spans.filter(|span| {
+        let path = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+        let named = span.ends_with(".rs") || (span.ends_with('/') && span.len() > 1);
+        named && span.bytes().all(path)
+    });
+    let mut count = 0;
+    for path in paths {
+        let there = ["", "src"]
+            .iter()
+            .any(|folder| root().join(folder).join(path).exists());
+        assert!(there, "how-it-is-built.md names {path}");
+        count += 1;
+    }
+    assert!(count > 10, "only {count} paths were found");
 }
 
 #[test]
-fn every_link_within_the_book_leads_somewhere() {
-    let pages = pages();
-    let mut links = 0;
-    for (page, text) in &pages {
-        let targets = text
-            .split("](")
-            .skip(1)
-            .map(|rest| rest.split(')').next().unwrap());
-        for target in targets.filter(|target| target.contains(".md") || target.starts_with('#')) {
-            let (file, fragment) = target.split_once('#').unwrap_or((target, ""));
-            let file = if file.is_empty() { page } else { file };
-            let (_, text) = pages
-                .iter()
-                .find(|(name, _)| name == file)
-                .unwrap_or_else(|| panic!("{page} links to {target}"));
-            let mut headings = text.lines().filter(|line| line.starts_with('#'));
-            assert!(
-                fragment.is_empty() || headings.any(|heading| anchor(heading) == fragment),
-                "{page} links to {target}, which has no such heading"
-            );
-            links += 1;
+fn every_variable_that_is_read_is_explained() {
+    let mut code = String::new();
+    sources(&root().join("src/env"), &mut code);
+    let page = read("docs/src/environment-variables.md");
+    // Strings of the code proper: what follows in a file are its tests.
+    let proper = code
+        .split("\n//! ")
+        .map(|file| file.split("#[cfg(test)]").next().unwrap());
+    let strings = proper.flat_map(|file| file.split('"').skip(1).step_by(2));
+    let is_name = |name: &&str| {
+        let proxies = name.to_ascii_lowercase().ends_with("_proxy");
+        let upper = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+        name.len() > 3 && (proxies || name.bytes().all(upper))
+    };
+    let names: BTreeSet<_> = strings.filter(is_name).collect();
+    for name in &names {
+        assert!(page.contains(&format!("`{name}`")), "{name} is read");
+    }
+    assert!(names.len() >= 14, "only {names:?} were found");
+}
+
+#[test]
+fn every_public_name_is_on_the_page_of_the_api() {
+    let page = read("docs/src/api.md");
+    let spans = page.split('`').skip(1).step_by(2);
+    let known: BTreeSet<_> = spans
+        .flat_map(|span| span.split(|c: char| !c.is_alphanumeric() && c != '_'))
+        .collect();
+    let mut count = 0;
+    for file in [
+        "lib",
+        "blocking",
+        "auth/mod",
+        "multipart/mod",
+        "sse/mod",
+        "transport/mod",
+    ] {
+        let code = read(format!("src/{file}.rs"));
+        for exported in code.split("\npub use ").skip(1) {
+            let path = exported.split(';').next().unwrap();
+            let (base, names) = path.rsplit_once("::").unwrap_or(("", path));
+            let names = path
+                .split_once("::{")
+                .map_or(names, |(_, names)| names.trim_end_matches('}'));
+            for name in names
+                .split(',')
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+            {
+                let name = name.rsplit(" as ").next().unwrap();
+                let name = if name == "self" { base } else { name };
+                assert!(known.contains(name), "src/{file}.rs exports {name}");
+                count += 1;
+            }
         }
     }
-    assert!(links > 100, "only {links} links were found");
+    assert!(count > 80, "only {count} names were found");
 }

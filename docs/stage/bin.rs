@@ -39,6 +39,11 @@ pub(crate) fn answer(request: &Received, proxies: &[Proxy], busy: &AtomicBool) -
             Reply::redirect(302, to.map_or("/", |(_, url)| url))
         }
         ["delay"] => Reply::ok("at last").after(Duration::from_millis(400)),
+        ["json"] => json_reply(&json!({ "slideshow": { "title": "Sample Slide Show" } })),
+        ["japanese"] => Reply::ok(JAPANESE).header("content-type", &text_type(query)),
+        ["old-page"] => Reply::ok([&b"<html><meta charset=\"Shift_JIS\">"[..], JAPANESE].concat())
+            .header("content-type", "text/html"),
+        ["echo"] => Reply::raw(ECHO),
         ["log"] => Reply::chunked(["one\ntwo\n", "three"]).header("content-type", "text/plain"),
         ["prices"] => prices(request.header("last-event-id")),
         ["chat"] => events(
@@ -57,6 +62,21 @@ pub(crate) fn answer(request: &Received, proxies: &[Proxy], busy: &AtomicBool) -
         ["large.iso"] => image(request),
         ["orders"] => json_reply(&json!({ "id": 7 })),
         _ => Reply::ok("Hello, world!").header("content-type", "text/html; charset=utf-8"),
+    }
+}
+
+/// "こんにちは" in Shift_JIS.
+const JAPANESE: &[u8] = b"\x82\xb1\x82\xf1\x82\xc9\x82\xbf\x82\xcd";
+
+/// A server that switches protocols, and sends back the "hello" that it gets.
+const ECHO: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nhello";
+
+/// Plain text, with the charset that was asked for.
+fn text_type(query: &str) -> String {
+    match query {
+        "" => "text/plain".to_owned(),
+        query => format!("text/plain; {query}"),
     }
 }
 

@@ -55,6 +55,7 @@ impl Set {
             }
         });
         let digest = DigestServer::builder("user", "pass")
+            .tls(tls.clone())
             .challenge(Challenge::new("SHA-256"))
             .challenge(Challenge::new("MD5"))
             .start();

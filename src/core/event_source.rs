@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::HeaderName;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, HeaderValue};
+use http::header::HeaderValue;
 
 use super::client::Client;
 use super::response::Response;
@@ -112,7 +112,7 @@ impl EventSource {
             Ok(request) => (request, State::Connect),
             Err(error) => (Request::placeholder(), State::Failed(error)),
         };
-        prepare_headers(&mut request);
+        sse::ask_for_events(&mut request);
         let own = request.timeout().copied();
         let timeout = own.unwrap_or_else(|| client.config().timeout.read(None).total(None));
         *request.timeout_mut() = Some(timeout);
@@ -381,44 +381,6 @@ impl EventSource {
             }
         }
     }
-}
-
-/// Asks for events, fresh ones, in a coding that does not hold them back.
-fn prepare_headers(request: &mut Request) {
-    let all = request.headers();
-    let has_cache_control = all.contains_key(CACHE_CONTROL);
-    let codings = all
-        .get(ACCEPT_ENCODING)
-        .and_then(|value| without_zstd(value.to_str().ok()?));
-    let headers = request.request_headers_mut();
-    let mut set = |name: HeaderName, value: HeaderValue| {
-        if !headers.own_contains(&name) && !headers.is_suppressed(&name) {
-            headers.own_mut().insert(name, value);
-        }
-    };
-    set(ACCEPT, HeaderValue::from_static(sse::MEDIA_TYPE));
-    if !has_cache_control {
-        set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    if let Some(codings) = codings {
-        set(ACCEPT_ENCODING, codings);
-    }
-}
-
-/// The list without zstd, whose decoder keeps back as much as the window of its frame; `None`: it is not in there.
-fn without_zstd(codings: &str) -> Option<HeaderValue> {
-    let is_zstd = |coding: &&str| {
-        let name = coding.split(';').next().unwrap_or_default();
-        name.trim().eq_ignore_ascii_case("zstd")
-    };
-    let all = || codings.split(',').map(str::trim);
-    all().find(is_zstd)?;
-    let others: Vec<&str> = all().filter(|coding| !is_zstd(coding)).collect();
-    let others = match others.is_empty() {
-        true => "identity".to_owned(),
-        false => others.join(", "),
-    };
-    HeaderValue::try_from(others).ok()
 }
 
 impl fmt::Debug for EventSource {

@@ -17,7 +17,8 @@ use crate::request::Request;
 
 /// The pages of a listing, made by [`RequestBuilder::pages`](super::request_builder::RequestBuilder::pages).
 ///
-/// It ends after a page without a link to the next one, after a page whose status is an error, and after the first error.
+/// It ends after a page without a link to the next one, after a page whose status is an error, and after the first error. A call of
+/// [`next`](Pages::next) that is given up, in the async form, is made up for by the following one, which asks for the same page again.
 ///
 /// # Example
 ///

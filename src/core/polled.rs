@@ -12,8 +12,10 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        // A read that does not fill the buffer need not be followed by one that finds nothing.
-        if let Some(socket) = self.bare() {
+        // A read that does not fill the buffer need not be followed by one that finds nothing. An empty one must not wait.
+        if !buffer.is_empty()
+            && let Some(socket) = self.bare()
+        {
             return socket.poll_read(cx, buffer);
         }
         loop {

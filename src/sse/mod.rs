@@ -26,10 +26,12 @@ mod event;
 mod events;
 mod parser;
 mod reconnect;
+mod request;
 
 pub use self::event::Event;
 pub use self::events::Events;
 pub(crate) use self::reconnect::{Reconnects, Verdict, judge, may_pass, of_events};
+pub(crate) use self::request::ask_for_events;
 
 /// The type that a stream of events must have.
 pub(crate) const MEDIA_TYPE: &str = "text/event-stream";

@@ -64,6 +64,7 @@ mod tls_ends;
 mod tls_hostile;
 mod told_once;
 mod transports;
+mod troubleshooting;
 mod upgrades;
 pub(crate) mod uploads_over_tls;
 mod urls;

@@ -32,7 +32,8 @@
 //! # }
 //! ```
 //!
-//! A future that is dropped ends its request, frees its place in the pool, and closes the connection if it was in the middle of an exchange.
+//! A future that is dropped ends its request, frees its place in the pool, and closes the connection if it was in the middle of an exchange; over HTTP/2 it
+//! resets the stream.
 
 pub(crate) use maybe_async::must_be_async as dual;
 

@@ -375,7 +375,8 @@ client
         })
     }
 
-    /// Authenticates this request by nothing that the client or netrc say. An `authorization` header set by hand is sent all the same.
+    /// Authenticates this request by nothing that the client or netrc say. User and password of the URL, and an
+    /// `authorization` header set by hand, are sent all the same.
     ///
     /// # Example
     ///

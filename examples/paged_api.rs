@@ -43,18 +43,13 @@ fn client() -> Result<Client> {
 
 fn all_projects(client: &Client, url: &str) -> Result<Vec<Project>> {
     let mut projects = Vec::new();
-    let mut next = Some(client.get(url).params([("per_page", 10)]).build()?);
-    while let Some(request) = next.take() {
-        let response = client.send(request)?.error_for_status()?;
-        // The server says where the next page is. What it says may be relative to this page.
-        if let Some(link) = response.links().get("next") {
-            let url = response
-                .url()
-                .join(link.url())
-                .map_err(dimorph::Error::other)?;
-            next = Some(client.get(url).build()?);
-        }
+    // Each page is asked for when it is wanted, by the `link` header of the one before: relative to it or not, never one twice,
+    // and at another origin without the credentials of this one.
+    let pages = client.get(url).params([("per_page", 10)]).pages();
+    for response in pages.max_pages(1000) {
+        let response = response?.error_for_status()?;
         let attempts = response.extensions().get().map_or(1, |Attempts(n)| *n);
+        // What does not fit is an error that names the place: `[3].full_name`.
         let page: Vec<Project> = response.json()?;
         println!("a page of {}, at attempt {attempts}", page.len());
         projects.extend(page);

@@ -11,7 +11,10 @@
 #[path = "public_api/documented.rs"]
 mod documented;
 
-use std::collections::BTreeMap;
+#[path = "public_api/render.rs"]
+mod render;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -107,6 +110,30 @@ fn both_forms_have_one_surface() {
             [format!("{entry} is missing from asynchronous")]
         );
     }
+}
+
+/// What a release may add to and not change. `DIMORPH_WRITE_API=1` writes the file anew; a change of it goes with a line in CHANGELOG.md.
+#[test]
+fn the_public_interface_is_the_one_written_down() {
+    let Some(json) = rustdoc_json() else { return };
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/public_api/dimorph.txt");
+    let now = render::lines(&json).join("\n") + "\n";
+    if env::var_os("DIMORPH_WRITE_API").is_some() {
+        fs::write(&file, now).expect("the file can be written");
+        return;
+    }
+    let written = fs::read_to_string(&file).expect("the file is there");
+    let (written, now): (BTreeSet<_>, BTreeSet<_>) =
+        (written.lines().collect(), now.lines().collect());
+    let gone = written.difference(&now).map(|line| format!("- {line}"));
+    let new = now.difference(&written).map(|line| format!("+ {line}"));
+    let changed: Vec<_> = gone.chain(new).collect();
+    assert!(
+        changed.is_empty(),
+        "{} is not what it was (DIMORPH_WRITE_API=1 writes it anew):\n{}\n",
+        file.display(),
+        changed.join("\n")
+    );
 }
 
 /// The test that shows each type, secrets all around it, has a list of them.

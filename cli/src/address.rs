@@ -61,7 +61,11 @@ pub(crate) fn whole(url: &str) -> String {
             _ => format!("http://localhost:{rest}"),
         };
     }
-    match has_scheme(url) {
+    // A host called `http` is a slip of the pen; the library says what is wrong with it.
+    let slipped = ["http:/", "https:/"]
+        .iter()
+        .any(|start| url.starts_with(start));
+    match has_scheme(url) || slipped {
         true => url.to_owned(),
         false => format!("http://{}", url.trim_start_matches('/')),
     }

@@ -60,10 +60,10 @@ pub(crate) fn parse(word: &str) -> Result<Item> {
     Ok(match sign {
         ":" if value.is_empty() => Item::NoHeader(key),
         ":" => Item::Header(key, start_unescaped(value)),
-        ":@" => Item::Header(key, read(word, value)?.trim_end().to_owned()),
+        ":@" => Item::Header(key, line(word, value)?),
         ";" => Item::Header(key, String::new()),
         "==" => Item::Param(key, start_unescaped(value)),
-        "==@" => Item::Param(key, read(word, value)?),
+        "==@" => Item::Param(key, line(word, value)?),
         "=" => Item::Field(raw.to_owned(), start_unescaped(value).into()),
         "=@" => Item::Field(raw.to_owned(), read(word, value)?.into()),
         ":=" => Item::Field(raw.to_owned(), json(word, value)?),
@@ -127,6 +127,11 @@ fn json(word: &str, text: &str) -> Result<Value> {
 
 fn read(word: &str, path: &str) -> Result<String> {
     fs::read_to_string(path).map_err(|error| bad(word, &reason(&error)))
+}
+
+/// A file's text without the line end that editors put behind the last line.
+fn line(word: &str, path: &str) -> Result<String> {
+    Ok(read(word, path)?.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A path with `;type=` and `;filename=` behind it, in any order.

@@ -53,7 +53,7 @@ fn requests(client: &Client, url: &str, file: File) -> Outcome {
     client
         .post(url)
         .json(&Value::Null)
-        .form(&[("a", "b")])
+        .form([("a", "b")])
         .body(Body::from_reader(file))
         .send()?;
     let form = Form::new().file("f", "report.xls")?.text("a", "b");

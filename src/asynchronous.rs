@@ -10,6 +10,7 @@
 //! | make more of them, configured alike | [`Client`], built by a [`ClientBuilder`] |
 //! | say more about one | [`RequestBuilder`] |
 //! | read what came | [`Response`], [`Iter`]; after a switch of protocols [`Upgraded`] |
+//! | read a listing in pages, or a feed of events | [`Pages`], [`EventSource`] |
 //! | send elsewhere than over the network | [`Transport`], and those of [`transport`](crate::transport) |
 //!
 //! ```no_run
@@ -31,7 +32,8 @@
 //! # }
 //! ```
 //!
-//! A future that is dropped ends its request, frees its place in the pool, and closes the connection if it was in the middle of an exchange.
+//! A future that is dropped ends its request, frees its place in the pool, and closes the connection if it was in the middle of an exchange; over HTTP/2 it
+//! resets the stream.
 
 pub(crate) use maybe_async::must_be_async as dual;
 

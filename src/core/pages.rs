@@ -20,9 +20,17 @@ use crate::request::Request;
 /// It ends after a page without a link to the next one, after a page whose status is an error, and after the first error. A call of
 /// [`next`](Pages::next) that is given up, in the async form, is made up for by the following one, which asks for the same page again.
 ///
+/// # Example
+///
 #[doc = example!(
-    "let client = Client::new();\nlet mut pages = client.get(\"https://api.example.com/items\").pages().max_pages(10);\nwhile let Some(page) = pages.next()",
-    " {\n    let page = page?;\n    println!(\"{} {}\", page.status(), page.url());\n}"
+    answering r#".get("/items?page=2", "two").get("/items", (200, [("link", "</items?page=2>; rel=next")], "one"))"#: r#"let mut pages = client.get("https://api.example/items").pages();
+let mut texts = Vec::new();
+while let Some(page) = pages.next()"#,
+    r#" {
+    texts.push(page?.error_for_status()?.text()"#,
+    r#"?);
+}
+assert_eq!(texts, ["one", "two"]);"#
 )]
 #[must_use = "no page is asked for before `next` is called"]
 pub struct Pages {
@@ -62,6 +70,17 @@ impl Pages {
     }
 
     /// Ends after this many pages, whether there are more or not. Default: no limit.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("/items", (200, [("link", "</items?page=2>; rel=next")], "one"))"#: r#"let mut pages = client.get("https://api.example/items").pages().max_pages(1);
+assert_eq!(pages.next()"#,
+        r#".unwrap()?.text()"#,
+        r#"?, "one");
+assert!(pages.next()"#,
+        r#".is_none());"#
+    )]
     pub fn max_pages(mut self, pages: usize) -> Self {
         if let Some(walk) = &mut self.walk {
             walk.left = pages;

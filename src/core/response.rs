@@ -41,7 +41,8 @@ use crate::transport::{self, Content, Head};
 /// | whole, once | [`bytes`](Response::bytes), [`text`](Response::text), `json` |
 /// | whole, and kept | [`buffer`](Response::buffer), then [`content`](Response::content) |
 /// | piece by piece | [`chunk`](Response::chunk), [`iter_bytes`](Response::iter_bytes), [`iter_text`](Response::iter_text), [`iter_lines`](Response::iter_lines), [`iter_raw`](Response::iter_raw) |
-/// | into a writer | [`copy_to`](Response::copy_to) |
+/// | as server-sent events | [`iter_sse`](Response::iter_sse) |
+/// | into a writer, into a file | [`copy_to`](Response::copy_to), [`save_to`](Response::save_to) |
 ///
 /// It reads as a reader, too (`std::io::Read`, or tokio's `AsyncRead` and `Stream`). A status of 4xx or 5xx is no error until
 /// [`error_for_status`](Response::error_for_status) makes it one.
@@ -416,16 +417,16 @@ assert_eq!(response.trailers().unwrap()["x-checksum"], "3c5a");"#
     /// A date counts from the response's own `date`, so that a clock that is wrong on either side does not matter; where there is none,
     /// from now. One that has passed is zero. What it says is not bounded: [`Retry`](crate::transport::Retry) waits, and knows when not to.
     ///
-    /// ```no_run
-    /// # fn example(response: dimorph::blocking::Response) {
-    /// use std::time::Duration;
+    /// # Example
     ///
-    /// if response.status() == 429 {
-    ///     let pause = response.retry_after().unwrap_or(Duration::from_secs(1));
-    ///     std::thread::sleep(pause.min(Duration::from_secs(60)));
-    /// }
-    /// # }
-    /// ```
+    #[doc = example!(
+        answering r#".get("*", (429, [("retry-after", "30")], ""))"#: r#"use std::time::Duration;
+
+let response = client.get("https://example.org/").send()"#,
+        r#"?;
+let pause = response.retry_after().unwrap_or(Duration::from_secs(1));
+assert_eq!(pause, Duration::from_secs(30));"#
+    )]
     pub fn retry_after(&self) -> Option<Duration> {
         transport::retry_after_of(&self.inner.headers, SystemTime::now)
     }
@@ -720,8 +721,17 @@ while let Some(line) = lines.next()"#,
     /// event that the end of the body cuts off is dropped. It reads this one response: an
     /// [`event_source`](super::request_builder::RequestBuilder::event_source) connects again. A client's read timeout holds for the silence between
     /// events too; `.timeout(…)` on the request sets another one.
+    ///
+    /// # Example
+    ///
     #[doc = example!(
-        "let mut response = Client::new().get(\"https://example.org/events\").send()", "?;\nlet mut events = response.iter_sse();\nwhile let Some(event) = events.next()", " {\n    println!(\"{}\", event?.data());\n}"
+        answering r#".get("*", (200, [("content-type", "text/event-stream")], "data: one\n\n"))"#: r#"let mut response = client.get("https://example.org/events").send()"#,
+        r#"?;
+let mut events = response.iter_sse();
+while let Some(event) = events.next()"#,
+        r#" {
+    println!("{}", event?.data());
+}"#
     )]
     pub fn iter_sse(&mut self) -> Iter<'_, Events> {
         let checked = sse::of_events(self.inner.status, &self.inner.headers);
@@ -880,6 +890,27 @@ assert_eq!(response.text_with_charset("windows-1252")"#,
     /// As [`bytes`](Response::bytes); `Json` where the body is not what `T` takes. Its message has line, column (in bytes) and the path of
     /// the place, such as `items[3].name`; the path is looked for after a failure only. It names fields and repeats no value, unless `T` has a
     /// message of its own that does; the [source](std::error::Error::source) is a `serde_json::Error` of which the same is true.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r##".get("*", (200, [("content-type", "application/json")], r#"{"items": [{"name": 7}]}"#))"##: r#"#[derive(Debug, serde::Deserialize)]
+struct List {
+    items: Vec<Item>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Item {
+    name: String,
+}
+
+let response = client.get("https://example.org/items").send()"#,
+        r#"?;
+let error = response.json::<List>()"#,
+        r#".unwrap_err();
+assert_eq!(error.kind(), dimorph::ErrorKind::Json);
+assert!(error.to_string().contains("items[0].name"));"#
+    )]
     #[cfg(feature = "json")]
     pub async fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T> {
         let bytes = self.whole().await?;

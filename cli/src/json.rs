@@ -6,6 +6,9 @@ use serde::de::IgnoredAny;
 
 use crate::terminal::{KEY, NUMBER, Paint, TEXT, WORD, is_hazard};
 
+/// Deeper values are indented no further: else what is nested by the thousand would take the square of its size.
+const DEEPEST: usize = 32;
+
 /// How JSON is laid out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
@@ -91,7 +94,7 @@ impl Writer {
     fn new_line(&mut self) {
         if self.layout.indented {
             self.out.push('\n');
-            for _ in 0..self.depth {
+            for _ in 0..self.depth.min(DEEPEST) {
                 self.out.push_str("  ");
             }
         }
@@ -112,7 +115,7 @@ const WHITE: [char; 4] = [' ', '\t', '\n', '\r'];
 const END_OF_WORD: [char; 11] = [' ', '\t', '\n', '\r', ',', ':', '{', '}', '[', ']', '"'];
 
 /// The length of the string that a text begins with, quotes included.
-fn string_length(text: &str) -> usize {
+pub(crate) fn string_length(text: &str) -> usize {
     let mut literal = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
         match byte {

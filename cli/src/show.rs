@@ -36,9 +36,13 @@ pub(crate) fn body(response: &mut Response, out: &mut Output, manner: Manner) ->
         length: response.content_length(),
     };
     if kind.is_binary() {
-        return binary(response, out, &kind, &[]);
+        // Of HEAD, and of what is empty, there is nothing that would not be shown.
+        return match response.chunk()? {
+            Some(first) => binary(response, out, &kind, &first),
+            None => Ok(()),
+        };
     }
-    match manner.stream {
+    match manner.stream || kind.is_stream() {
         true => streamed(response, out, &kind),
         false => whole(response, out, &kind),
     }
@@ -207,6 +211,14 @@ impl Kind {
             || others
                 .iter()
                 .any(|end| kind == format!("application/{end}"))
+    }
+
+    /// Media types of what goes on for as long as somebody listens.
+    fn is_stream(&self) -> bool {
+        let kind = self.content_type.split(';').next().unwrap_or("").trim();
+        ["text/event-stream", "application/x-ndjson"]
+            .iter()
+            .any(|stream| kind.eq_ignore_ascii_case(stream))
     }
 
     /// Text has no NUL, but in UTF-16 and UTF-32.

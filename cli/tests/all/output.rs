@@ -279,3 +279,38 @@ fn lines_end_as_they_should_and_nothing_overwrites_them() {
         "a\nb\\u000dc\n"
     );
 }
+
+#[test]
+fn deeply_nested_json_is_laid_out_in_proportion_to_its_size() {
+    const DEPTH: usize = 50_000;
+    let body = "[".repeat(DEPTH) + &"]".repeat(DEPTH);
+    let server = serving("application/json", body.clone());
+    let ran = run(&["--color", "always", "--body", &*server.url("/")]);
+    let text = ran.text();
+    assert!(text.len() < 80 * body.len(), "{}", text.len());
+    let squeezed: String = text.split_whitespace().collect();
+    assert!(squeezed == body);
+}
+
+#[test]
+fn what_is_empty_is_not_called_kept_back() {
+    let server = Server::http(|request| match &*request.method {
+        "HEAD" => {
+            Reply::raw("HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: 9\r\n\r\n")
+        }
+        _ => Reply::status(204).header("content-type", "image/png"),
+    });
+    for method in ["HEAD", "GET"] {
+        let text = shown(&[method, &*server.url("/")]);
+        assert!(!text.contains("not shown"), "{text}");
+    }
+}
+
+#[test]
+fn a_terminal_gets_events_as_they_come() {
+    let (server, release) = gated("text/event-stream", "data: 1\n\n", "data: 2\n\n");
+    let mut terminal = Terminal::start(&["--body", &*server.url("/")]);
+    terminal.wait_for("data: 1");
+    release.send(()).unwrap();
+    assert_eq!(terminal.end(), (0, "data: 1\n\ndata: 2\n\n".into()));
+}

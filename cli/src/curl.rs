@@ -131,7 +131,9 @@ fn fields(fields: &[(String, Vec<u8>)], own: &[&str], payload: &Payload, words: 
     let bodyless = matches!(payload, Payload::None);
     for (name, value) in fields {
         let lower = name.to_ascii_lowercase();
-        if own.contains(&&*lower) || (framing.contains(&&*lower) && !bodyless) {
+        // A body whose length is known goes in chunks only where that was asked for.
+        let asked = lower == "transfer-encoding" && !matches!(payload, Payload::Stdin(..));
+        if own.contains(&&*lower) || (framing.contains(&&*lower) && !bodyless && !asked) {
             continue;
         }
         match value.is_empty() {
@@ -141,7 +143,7 @@ fn fields(fields: &[(String, Vec<u8>)], own: &[&str], payload: &Payload, words: 
                 ["--header", &format!("{name}: {}", field_text(value))],
             ),
         }
-        if lower == "accept-encoding" {
+        if lower == "accept-encoding" && value != b"identity" {
             // The field stands as it is; curl decodes what comes.
             push(words, ["--compressed"]);
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   FILE has n bytes ── Range: bytes=n-, If-Range: the validator that FILE.resume keeps
-//!     206, from byte n      append
+//!     206, from byte n      append; what is still missing then is said
 //!     2xx else              the whole file, from its beginning
 //!     416, n bytes in all   nothing is missing
 //!     416 else, other 206   ask once more, for the whole file
@@ -31,8 +31,9 @@ use crate::watch::Watch;
 /// Saves the body of the answer; returns the exit status.
 pub(crate) fn run(args: &Args, path: &Path, setup: &mut Setup, screen: &Screen) -> Result<u8> {
     let target = Target::new(path)?;
+    target.check()?;
     let mut done = if args.resume { target.length()? } else { 0 };
-    let watch = Watch::new(screen.parts, screen.notes, setup.keeps_alive());
+    let watch = Watch::new(screen.parts, screen.notes.clone(), setup.keeps_alive());
     let client = watch.listen(setup.client(args)).build()?;
     let response = loop {
         let validator = target.validator().filter(|_| done > 0);
@@ -74,19 +75,8 @@ pub(crate) fn run(args: &Args, path: &Path, setup: &mut Setup, screen: &Screen) 
 
 /// Asks for the file, from byte `done` on.
 fn ask(setup: &mut Setup, client: &Client, done: u64, validator: Option<&str>) -> Result<Response> {
-    let plan = &setup.plan;
-    let mut names = plan
-        .headers
-        .iter()
-        .map(|(name, _)| name)
-        .chain(&plan.removed);
-    let says_coding = names.any(|name| name.eq_ignore_ascii_case("accept-encoding"));
-    let upload = Upload::new(&plan.payload);
+    let upload = Upload::new(&setup.plan.payload);
     let mut request = upload.counted(setup.request(client)?);
-    if !says_coding {
-        // The bytes of the file itself: their number is known, and one can go on from any of them.
-        request = request.header("accept-encoding", "identity");
-    }
     if done > 0 {
         request = request.header("range", format!("bytes={done}-"));
     }
@@ -146,6 +136,12 @@ fn starts_at(range: &str, done: u64) -> bool {
     first.parse() == Ok(done)
 }
 
+/// Reads the last number of `500-599/1000`: a server may send less than it was asked for (RFC 9110 section 15.3.7).
+fn whole_length(response: &Response) -> Option<u64> {
+    let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+    range.rsplit_once('/')?.1.trim().parse().ok()
+}
+
 /// Writes the body behind the `done` bytes that are there. Each piece is written at once: whatever interrupts, what came is in the file.
 fn save(mut response: Response, target: &Target, done: u64) -> Result<()> {
     let name = target.name();
@@ -160,6 +156,11 @@ fn save(mut response: Response, target: &Target, done: u64) -> Result<()> {
     if done == 0 {
         target.remember(&response);
     }
+    let whole = if done > 0 {
+        whole_length(&response)
+    } else {
+        None
+    };
     let total = response.content_length().filter(|_| !response.is_decoded());
     let bar = Bar::new(&name, done, total.map(|rest| done.saturating_add(rest)));
     let mut written = done;
@@ -183,6 +184,15 @@ fn save(mut response: Response, target: &Target, done: u64) -> Result<()> {
             }
         }
     }
+    if let Some(whole) = whole.filter(|whole| *whole > written) {
+        bar.finish("");
+        return Err(Failure::failed(format!(
+            "the server sent a part of the rest\n{} has {} of {} bytes; --continue goes on from there",
+            target.path.display(),
+            counted(written),
+            counted(whole)
+        )));
+    }
     target.forget();
     bar.finish(&format!(
         "Saved {} bytes to {}",
@@ -201,7 +211,12 @@ struct Target {
 impl Target {
     fn new(path: &Path) -> Result<Target> {
         let shown = path.display();
-        let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
+        let is_folder = path.is_dir()
+            || path
+                .as_os_str()
+                .to_string_lossy()
+                .ends_with(std::path::is_separator);
+        let Some(name) = path.file_name().filter(|_| !is_folder) else {
             return Err(Failure::usage(format!(
                 "--download: {shown} is a directory"
             )));
@@ -224,6 +239,28 @@ impl Target {
         Ok(Target {
             path: path.to_owned(),
             beside: path.with_file_name(beside),
+        })
+    }
+
+    /// Finds out whether the file can be written, before anything is sent; it stays as it is.
+    fn check(&self) -> Result<()> {
+        let mut options = OpenOptions::new();
+        let opened = match fs::metadata(&self.path) {
+            Ok(meta) if meta.is_file() => options.append(true).open(&self.path).map(drop),
+            Ok(_) => Ok(()),
+            // A link whose file is yet to be made.
+            Err(_) if self.path.is_symlink() => Ok(()),
+            Err(_) => options
+                .write(true)
+                .create_new(true)
+                .open(&self.path)
+                .and_then(|_| fs::remove_file(&self.path)),
+        };
+        opened.map_err(|error| {
+            Failure::file(
+                format_args!("--download: cannot write {}", self.path.display()),
+                &error,
+            )
         })
     }
 

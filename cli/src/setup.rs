@@ -15,6 +15,8 @@ pub(crate) struct Setup {
     pub(crate) plan: Plan,
     pub(crate) session: Option<Session>,
     saved: Option<Saved>,
+    /// A download wants the bytes of the file itself: their number is known, and one can go on from any of them.
+    identity: bool,
 }
 
 impl Setup {
@@ -31,6 +33,7 @@ impl Setup {
             plan,
             session,
             saved,
+            identity: args.download.is_some(),
         })
     }
 
@@ -67,7 +70,15 @@ impl Setup {
 
     /// Makes the request.
     pub(crate) fn request(&mut self, client: &Client) -> Result<RequestBuilder> {
-        self.plan.request(client, self.saved.as_ref())
+        let request = self.plan.request(client, self.saved.as_ref())?;
+        let given = self.plan.headers.iter().map(|(name, _)| name);
+        let says_coding = given
+            .chain(&self.plan.removed)
+            .any(|name| name.eq_ignore_ascii_case("accept-encoding"));
+        Ok(match self.identity && !says_coding {
+            true => request.header("accept-encoding", "identity"),
+            false => request,
+        })
     }
 
     /// Tells whether requests say `connection: keep-alive`, as the client's own do.

@@ -49,7 +49,7 @@ fn curl_sends_the_same_request() {
     let folder = Folder::new();
     folder.write("bin", [0, 1, 255, b'%', b'\\', b'\n']);
     folder.write("it's", "text\r\n");
-    let rows: [&[&str]; 17] = [
+    let rows: [&[&str]; 19] = [
         &["URL"],
         &["HEAD", "URL"],
         &["DELETE", "URL"],
@@ -83,6 +83,8 @@ fn curl_sends_the_same_request() {
         &["URL", "q==[1]{2}", "q==a'b", "Host:else.where"],
         &["URL", "--bearer", "t", "Range:bytes=0-3"],
         &["GET", "URL", "a=1"],
+        &["URL", "-c", "x", "Transfer-Encoding:chunked"],
+        &["URL", "--download", "saved"],
     ];
     for row in rows {
         // No argument can hold a NUL: that body comes through a pipe.

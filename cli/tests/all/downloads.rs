@@ -351,3 +351,40 @@ fn a_disk_that_is_full_is_said() {
     assert_eq!(complaint, "cannot write /dev/full: No space left on device");
     assert!(!std::path::Path::new("/dev/full.resume").exists());
 }
+
+#[test]
+fn a_part_of_the_rest_is_not_taken_for_the_whole() {
+    let folder = Folder::new();
+    let file = folder.path().join("file");
+    fs::write(&file, &content()[..1000]).unwrap();
+    let server = Server::http(|request| {
+        let range = request.header("range").unwrap();
+        let first = range.strip_prefix("bytes=").unwrap().strip_suffix('-');
+        let first: usize = first.unwrap().parse().unwrap();
+        let end = SIZE.min(first + SIZE / 2);
+        let range = format!("bytes {first}-{}/{SIZE}", end - 1);
+        Reply::status(206)
+            .body(&content()[first..end])
+            .header("content-range", &range)
+    });
+    let args = ["--download", "file", "--continue", &*server.url("/")];
+    let complaint = run_in(folder.path(), &args).complaint(1);
+    assert_eq!(
+        complaint,
+        "the server sent a part of the rest\nfile has 1,573,864 of 3,145,728 bytes; --continue goes on from there"
+    );
+    assert_eq!(run_in(folder.path(), &args).text(), "");
+    assert!(fs::read(&file).unwrap() == content());
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_noticed_before_anything_is_sent() {
+    let folder = Folder::new();
+    let server = Server::http(|_| Reply::ok("text"));
+    for name in [".", "folder/", "missing/file"] {
+        let ran = run_in(folder.path(), &["--download", name, &*server.url("/")]);
+        let complaint = ran.complaint(2);
+        assert!(complaint.starts_with("--download: "), "{complaint}");
+    }
+    assert_eq!(server.connections(), 0);
+}

@@ -58,10 +58,22 @@ impl Session {
             origins: Map::new(),
         };
         let shown = path.display();
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        if !read_only && folder.is_some_and(|folder| !folder.is_dir()) {
+            return Err(Failure::usage(format!(
+                "the session {shown}: its folder is not there"
+            )));
+        }
         let meta = match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(session)),
             other => other.map_err(|e| Failure::file(format_args!("the session {shown}"), &e))?,
         };
+        if meta.is_file() && meta.len() == 0 {
+            // As mktemp makes one.
+            return Ok(Some(session));
+        }
         if meta.len() > FILE_LIMIT {
             return Err(Failure::usage(format!(
                 "the session {shown}: it is larger than 64 MiB"
@@ -149,7 +161,9 @@ impl Session {
         }
         let cookies: Value = serde_json::from_str(&self.cookies.to_json()).unwrap_or(Value::Null);
         let whole = json!({ "dimorph-session": 1, "cookies": cookies, "origins": self.origins });
-        write_atomic(&self.path, format!("{whole:#}\n").as_bytes()).map_err(|error| {
+        // A link stays one: what it leads to is replaced.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        write_atomic(&path, format!("{whole:#}\n").as_bytes()).map_err(|error| {
             Failure::failed(format!(
                 "cannot save the session {}: {}",
                 self.path.display(),

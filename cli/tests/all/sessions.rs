@@ -173,3 +173,28 @@ fn the_file_is_as_the_book_says() {
         assert_eq!(fs::read(&file).unwrap(), bad.as_bytes());
     }
 }
+
+#[test]
+fn a_file_that_cannot_be_written_is_noticed_before_anything_is_sent() {
+    let folder = Folder::new();
+    let server = setting();
+    let file = folder.path().join("missing/s.json").display().to_string();
+    let complaint = run(&["--session", &file, &*server.url("/")]).complaint(2);
+    assert!(
+        complaint.ends_with("its folder is not there"),
+        "{complaint}"
+    );
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn an_empty_file_is_a_new_session_and_a_link_stays_a_link() {
+    let folder = Folder::new();
+    let [file, link] = ["s.json", "link.json"].map(|name| folder.path().join(name));
+    fs::write(&file, "").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let server = setting();
+    run(&["--session", &*link.to_string_lossy(), &*server.url("/")]).text();
+    assert!(link.is_symlink());
+    assert!(fs::read_to_string(&file).unwrap().contains("c00kie"));
+}

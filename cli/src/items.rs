@@ -13,6 +13,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::failure::{Failure, Result, reason};
+use crate::json::string_length;
 
 /// One item, its files read but for those that are sent.
 #[derive(Debug, PartialEq)]
@@ -58,8 +59,11 @@ pub(crate) fn parse(word: &str) -> Result<Item> {
         return Err(bad(word, "nothing stands before the sign"));
     }
     Ok(match sign {
-        ":" if value.is_empty() => Item::NoHeader(key),
-        ":" => Item::Header(key, start_unescaped(value)),
+        ":" => match value.trim_matches([' ', '\t']) {
+            "" => Item::NoHeader(key),
+            // `Name: value`, as heads are written, is the same: no value begins or ends with white space (RFC 9110 section 5.5).
+            value => Item::Header(key, start_unescaped(value)),
+        },
         ":@" => Item::Header(key, line(word, value)?),
         ";" => Item::Header(key, String::new()),
         "==" => Item::Param(key, start_unescaped(value)),
@@ -121,8 +125,36 @@ fn start_unescaped(value: &str) -> String {
 }
 
 fn json(word: &str, text: &str) -> Result<Value> {
-    serde_json::from_str(text)
-        .map_err(|error| bad(word, &format!("the value is not JSON: {error}")))
+    let value = serde_json::from_str(text)
+        .map_err(|error| bad(word, &format!("the value is not JSON: {error}")))?;
+    match has_large_number(text) {
+        true => Err(bad(
+            word,
+            "it has a whole number of more than 64 bits; --json sends such as they stand",
+        )),
+        false => Ok(value),
+    }
+}
+
+/// Tells whether valid JSON has a whole number that only a floating one could hold, and not exactly.
+fn has_large_number(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
+        rest = &rest[at..];
+        let length = match rest.starts_with('"') {
+            true => string_length(rest),
+            false => rest
+                .find(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c))
+                .unwrap_or(rest.len()),
+        };
+        let (token, after) = rest.split_at(length);
+        let is_whole = !token.contains(['"', '.', 'e', 'E']);
+        if is_whole && token.parse::<i64>().is_err() && token.parse::<u64>().is_err() {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 fn read(word: &str, path: &str) -> Result<String> {

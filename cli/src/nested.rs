@@ -73,7 +73,13 @@ fn path(key: &str) -> Result<Vec<Step>, &'static str> {
             _ if name.bytes().all(|b| b.is_ascii_digit()) => {
                 Step::Index(name.parse().unwrap_or(usize::MAX))
             }
-            _ => Step::Key(unescaped(name)),
+            // A backslash before digits makes a name of them.
+            _ => match name.strip_prefix('\\') {
+                Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                    Step::Key(digits.to_owned())
+                }
+                _ => Step::Key(unescaped(name)),
+            },
         });
         rest = after;
     }

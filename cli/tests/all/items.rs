@@ -194,3 +194,36 @@ fn the_first_word_is_a_method_where_it_looks_like_one() {
         assert!(text.starts_with(start), "{args:?}: {text}");
     }
 }
+
+#[test]
+fn white_space_around_the_value_of_a_header_is_not_sent() {
+    let request = crate::support::seen(&["URL", "X-A: one two ", "User-Agent: "]);
+    assert_eq!(request.header("x-a"), Some("one two"));
+    assert_eq!(request.header("user-agent"), None);
+}
+
+#[test]
+fn numbers_are_sent_as_they_stand_or_not_at_all() {
+    let folder = Folder::new();
+    let items = ["a:=18446744073709551615", "b:=-9223372036854775808"];
+    let (_, _, body) = request(&folder, &items);
+    assert_eq!(
+        body,
+        r#"{"a":18446744073709551615,"b":-9223372036854775808}"#
+    );
+    for value in [
+        "18446744073709551616",
+        r#"{"1":["99999999999999999999",-99999999999999999999]}"#,
+    ] {
+        let complaint = run(&["--offline", "h", &format!("a:={value}")]).complaint(2);
+        assert!(complaint.contains("more than 64 bits"), "{complaint}");
+    }
+    run(&["--offline", "h", r#"a:=["99999999999999999999",1e99]"#]).text();
+}
+
+#[test]
+fn digits_behind_a_backslash_are_a_name() {
+    let folder = Folder::new();
+    let (_, _, body) = request(&folder, &[r"a[\1]=x"]);
+    assert_eq!(body, r#"{"a":{"1":"x"}}"#);
+}

@@ -359,13 +359,26 @@ pub(crate) fn media_type(path: &str) -> String {
 
 fn credentials(args: &Args) -> Result<Option<Credentials>> {
     if let Some(token) = &args.bearer {
+        if token.contains(char::is_control) {
+            return Err(Failure::usage(
+                "--bearer: the token holds a character that no header may hold",
+            ));
+        }
         return Ok(Some(Credentials::Bearer(token.clone())));
     }
     let Some((user, password)) = pairs(&args.auth).last() else {
         return Ok(None);
     };
+    if !args.digest && user.contains(':') {
+        return Err(Failure::usage(
+            "--auth: Basic has no way to send a user name with a colon",
+        ));
+    }
     let password = match password {
         "-" => rpassword::prompt_password(format!("Password of {user}: ")).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                return Failure::usage("no password was given");
+            }
             Failure::file(
                 "the password cannot be asked for, there is no terminal",
                 &error,

@@ -131,3 +131,28 @@ fn credentials_do_not_follow_to_another_origin() {
     assert_eq!(only(&server).header("authorization"), TOM);
     assert_eq!(only(&other).header("authorization"), None);
 }
+
+#[test]
+fn credentials_that_cannot_be_sent_are_a_mistake_of_the_command_line() {
+    let server = mirror();
+    let url = &*server.url("/");
+    for args in [&["--bearer", "t0k\n3n"][..], &["--auth", "a:t0m", "t0k3n"]] {
+        let complaint = run(&[args, &[url]].concat()).complaint(2);
+        assert!(!complaint.contains("t0"), "{complaint}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_prompt_that_gets_no_password_says_so() {
+    let server = mirror();
+    let mut terminal = Terminal::start(&["--auth", "tom", "-", &*server.url("/")]);
+    terminal.wait_for("Password of tom: ");
+    terminal.wait_until_it_does_not_echo();
+    terminal.type_in("\x04");
+    let (status, text) = terminal.end();
+    assert!(
+        status == 2 && text.ends_with("dimorph: no password was given\n"),
+        "{text}"
+    );
+}

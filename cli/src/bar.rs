@@ -9,16 +9,30 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) struct Bar(Option<ProgressBar>);
 
 const SIZED: &str = "{msg} {percent:>3}% {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
+const COUNTING: &str = "{pos}/{len} {bar:40} {eta} left";
 const UNSIZED: &str = "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec} {elapsed}";
 
 impl Bar {
     /// Begins a bar that has `done` of `total` already.
     pub(crate) fn new(label: &str, done: u64, total: Option<u64>) -> Bar {
+        Bar::styled(
+            if total.is_some() { SIZED } else { UNSIZED },
+            label,
+            done,
+            total,
+        )
+    }
+
+    /// Begins a bar that counts things.
+    pub(crate) fn counting(total: u64) -> Bar {
+        Bar::styled(COUNTING, "", 0, Some(total))
+    }
+
+    fn styled(template: &str, label: &str, done: u64, total: Option<u64>) -> Bar {
         if !io::stderr().is_terminal() {
             return Bar(None);
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-        let template = if total.is_some() { SIZED } else { UNSIZED };
         // A template that does not parse would leave the default bar.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
@@ -51,19 +65,5 @@ impl Bar {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }
-    }
-}
-
-impl Bar {
-    /// Begins a bar that counts things.
-    pub(crate) fn counting(total: u64) -> Bar {
-        let bar = Bar::new("", 0, Some(total));
-        if let (Some(bar), Ok(style)) = (
-            &bar.0,
-            ProgressStyle::with_template("{pos}/{len} {bar:40} {eta} left"),
-        ) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar
     }
 }

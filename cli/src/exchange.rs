@@ -18,7 +18,7 @@ use crate::watch::Watch;
 
 /// Sends the request and shows the answer; returns the exit status.
 pub(crate) fn run(args: &Args, setup: &mut Setup, screen: &mut Screen) -> Result<u8> {
-    let watch = Watch::new(screen.parts, screen.notes, setup.keeps_alive());
+    let watch = Watch::new(screen.parts, screen.notes.clone(), setup.keeps_alive());
     let client = watch.listen(setup.client(args)).build()?;
     let upload = Upload::new(&setup.plan.payload);
     let request = upload.counted(setup.request(&client)?);
@@ -33,6 +33,8 @@ pub(crate) fn run(args: &Args, setup: &mut Setup, screen: &mut Screen) -> Result
     };
     // Also where the body fails: the cookies have come.
     setup.save_session()?;
+    // A file that was there gives way to the answer, be it empty.
+    screen.body.write(&[])?;
     head(&response, screen, screen.parts.body)?;
     if screen.parts.body {
         let manner = Manner {

@@ -45,10 +45,18 @@ pub(crate) fn catch(args: &Args, setup: &mut Setup) -> Result<Caught> {
 /// `--offline`: prints it, heads for people on a terminal and the bytes of HTTP/1.1 into a pipe.
 pub(crate) fn print(args: &Args, setup: &mut Setup, screen: &mut Screen) -> Result<()> {
     let mut caught = catch(args, setup)?;
+    let parts = screen.parts;
+    // There is one message: the letters of the response mean it, too.
+    let head = !screen.explicit || parts.request_head || parts.head;
+    let body = !screen.explicit || parts.request_body || parts.body;
     let out = &mut screen.body;
     match out.for_people {
+        _ if !head => {}
         true => out.write((caught.head.shown(out.paint, true) + "\n").as_bytes())?,
         false => out.write(&caught.head.wire())?,
+    }
+    if !body {
+        return Ok(());
     }
     if let Some(content_type) = caught.request.headers().get("content-type") {
         let headers = caught.body.headers_mut();

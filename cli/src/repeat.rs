@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, count: u32, setup: &mut Setup, screen: &mut Scree
         secrets: false,
     };
     setup.plan.make_repeatable()?;
-    let watch = Watch::new(silent, screen.notes, setup.keeps_alive());
+    let watch = Watch::new(silent, screen.notes.clone(), setup.keeps_alive());
     let client = watch.listen(setup.client(args)).build()?;
     let bar = Bar::counting(count.into());
     let mut tally = Tally::default();

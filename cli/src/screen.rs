@@ -1,8 +1,13 @@
 //! Where things go: what to show, on which of the two outputs, in colour or not.
 
 use std::env;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anstyle::Style;
 
 use crate::args::{Args, When};
 use crate::failure::{Failure, Result};
@@ -24,6 +29,8 @@ pub(crate) struct Parts {
 /// The output of one call.
 pub(crate) struct Screen {
     pub(crate) parts: Parts,
+    /// The parts were named, rather than chosen by what standard output is.
+    pub(crate) explicit: bool,
     /// What the body is written to.
     pub(crate) body: Output,
     /// What heads and times are written to.
@@ -32,7 +39,7 @@ pub(crate) struct Screen {
 
 /// A stream for bodies.
 pub(crate) struct Output {
-    out: Box<dyn Write>,
+    out: Stream,
     /// Text and JSON are laid out for people, and nothing else is written.
     pub(crate) for_people: bool,
     /// A person reads it now: bytes that are no text are kept away.
@@ -40,11 +47,28 @@ pub(crate) struct Output {
     pub(crate) paint: Paint,
 }
 
-/// Standard output or standard error, with its colours. Written in whole blocks, from wherever something happens.
-#[derive(Debug, Clone, Copy)]
+/// Standard output, standard error or a file, with its colours. Written in whole blocks, from wherever something happens.
+#[derive(Debug, Clone)]
 pub(crate) struct Notes {
-    to_error: bool,
+    to: Stream,
     pub(crate) paint: Paint,
+    /// Where what is no part of the exchange goes: never among the parts in a pipe or a file.
+    aside: Stream,
+    aside_paint: Paint,
+}
+
+#[derive(Debug, Clone)]
+enum Stream {
+    Out,
+    Error,
+    File(Arc<Target>),
+}
+
+/// A file that keeps what it has until there is something else to write.
+#[derive(Debug)]
+struct Target {
+    file: File,
+    begun: AtomicBool,
 }
 
 impl Screen {
@@ -77,15 +101,19 @@ impl Screen {
             all: args.verbose > 0,
             secrets: args.verbose > 1,
         };
+        let out = match &args.output {
+            Some(path) => Stream::File(Arc::new(Target::open(path)?)),
+            None => Stream::Out,
+        };
         let to_error = explicit.is_none() && !out_is_terminal;
-        let out: Box<dyn Write> = match &args.output {
-            Some(path) => Box::new(File::create(path).map_err(|error| {
-                Failure::file(format_args!("the output {}", path.display()), &error)
-            })?),
-            None => Box::new(io::stdout()),
+        let to = if to_error { Stream::Error } else { out.clone() };
+        let (aside, aside_is_terminal) = match out_is_terminal {
+            true => (Stream::Out, true),
+            false => (Stream::Error, error_is_terminal),
         };
         Ok(Screen {
             parts,
+            explicit: explicit.is_some(),
             body: Output {
                 out,
                 for_people: out_is_terminal || args.color == When::Always,
@@ -93,12 +121,14 @@ impl Screen {
                 paint: Paint(colours(out_is_terminal)),
             },
             notes: Notes {
-                to_error,
+                to,
                 paint: Paint(colours(if to_error {
                     error_is_terminal
                 } else {
                     out_is_terminal
                 })),
+                aside,
+                aside_paint: Paint(colours(aside_is_terminal)),
             },
         })
     }
@@ -112,26 +142,60 @@ fn terminal_has_colours() -> bool {
 
 impl Notes {
     /// Writes a block of lines.
-    pub(crate) fn write(self, text: &str) -> io::Result<()> {
-        match self.to_error {
-            true => {
-                // Who closed standard error does not want to know, and may still want the body.
-                let _ = io::stderr().write_all(text.as_bytes());
-                Ok(())
-            }
-            false => {
-                let mut out = io::stdout().lock();
-                out.write_all(text.as_bytes())?;
-                out.flush()
-            }
-        }
+    pub(crate) fn write(&self, text: &str) -> io::Result<()> {
+        self.to.write(text.as_bytes())
+    }
+
+    /// Writes a line that is no part of the exchange.
+    pub(crate) fn write_aside(&self, style: Style, line: &str) {
+        let line = self.aside_paint.text(style, line);
+        // A reader who has gone away is noticed with the body.
+        let _ = self.aside.write(format!("{line}\n").as_bytes());
     }
 }
 
 impl Output {
     /// Writes, and passes it on at once: a reader at the other end of a pipe waits for it.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.out.write_all(bytes)?;
-        self.out.flush()
+        self.out.write(bytes)
+    }
+}
+
+impl Stream {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Stream::Out => {
+                let mut out = io::stdout().lock();
+                out.write_all(bytes)?;
+                out.flush()
+            }
+            Stream::Error => {
+                // Who closed standard error does not want to know, and may still want the body.
+                let _ = io::stderr().write_all(bytes);
+                Ok(())
+            }
+            Stream::File(target) => target.write(bytes),
+        }
+    }
+}
+
+impl Target {
+    fn open(path: &Path) -> Result<Target> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| {
+            Failure::file(format_args!("the output {}", path.display()), &error)
+        })?;
+        Ok(Target {
+            file,
+            begun: AtomicBool::new(false),
+        })
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        if !self.begun.swap(true, Ordering::Relaxed) && self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
+        }
+        (&self.file).write_all(bytes)
     }
 }

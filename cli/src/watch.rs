@@ -139,8 +139,7 @@ impl Watch {
     }
 
     fn note(&self, line: &str) {
-        let line = self.notes.paint.text(DIM, &escaped(line));
-        let _ = self.notes.write(&format!("{line}\n"));
+        self.notes.write_aside(DIM, &escaped(line));
     }
 }
 

@@ -1,6 +1,8 @@
 //! HTTPX's options, with HTTPX's arities, as they arrive at the server.
 
-use crate::support::{mirror, only, run, seen};
+use std::fs;
+
+use crate::support::{mirror, only, run, run_in, seen};
 use sync_tests::Server;
 use sync_tests::http::{Reply, echo};
 use sync_tests::peers::Folder;
@@ -160,4 +162,36 @@ fn output_goes_to_a_file_when_asked() {
     assert_eq!(run(&args).text(), "");
     assert_eq!(std::fs::read(file).unwrap(), b"body");
     only(&server);
+}
+
+#[test]
+fn an_output_file_gets_the_parts_that_were_named() {
+    let folder = Folder::new();
+    let server = Server::http(|_| Reply::ok("body"));
+    let args = ["-o", "out", "--print", "hb", &*server.url("/")];
+    assert_eq!(run_in(folder.path(), &args).text(), "");
+    let text = fs::read_to_string(folder.path().join("out")).unwrap();
+    assert!(
+        text.starts_with("HTTP/1.1 200 OK\n") && text.ends_with("\n\nbody"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_output_file_stays_as_it_is_until_there_is_an_answer() {
+    let folder = Folder::new();
+    let out = folder.path().join("out");
+    fs::write(&out, "what was there, and is longer").unwrap();
+    let server = Server::wire(|wire| wire.read_head().map(drop));
+    let ran = run_in(folder.path(), &["-o", "out", &*server.url("/")]);
+    assert_eq!(ran.status, 1);
+    assert_eq!(
+        fs::read_to_string(&out).unwrap(),
+        "what was there, and is longer"
+    );
+    for body in ["new", ""] {
+        let server = Server::http(move |_| Reply::ok(body));
+        run_in(folder.path(), &["-o", "out", &*server.url("/")]).text();
+        assert_eq!(fs::read_to_string(&out).unwrap(), body);
+    }
 }

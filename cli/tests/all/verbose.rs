@@ -197,3 +197,28 @@ fn offline_shows_what_is_read_while_it_is_sent() {
         "{text}"
     );
 }
+
+#[test]
+fn what_is_no_part_of_the_exchange_stays_out_of_a_pipe() {
+    let server = Server::http(|_| Reply::ok("body"));
+    let url = &*server.url("/");
+    for part in [&["--body"][..], &["--print", "b"]] {
+        let ran = run(&[&["-v", url], part].concat());
+        assert_eq!(String::from_utf8(ran.out).unwrap(), "body");
+        assert!(ran.err.starts_with("* Connected to "), "{}", ran.err);
+    }
+}
+
+#[test]
+fn offline_prints_the_parts_that_were_named() {
+    let args = ["--offline", "example.org", "a=1"];
+    let text = |more: &[&str]| run(&[&args[..], more].concat()).text();
+    let whole = text(&[]);
+    let (head, body) = whole.split_once("\r\n\r\n").unwrap();
+    for more in [&["--body"][..], &["--print", "B"]] {
+        assert_eq!(text(more), body);
+    }
+    for more in [&["--headers-only"][..], &["--print", "H"]] {
+        assert_eq!(text(more), format!("{head}\r\n\r\n"));
+    }
+}

@@ -40,14 +40,11 @@ impl Phases {
                 self.address = *remote_addr;
                 None
             }
-            EventKind::ConnectionAcquired { .. } => {
-                self.opened += 1;
-                None
-            }
             EventKind::Resolved { took, .. } => Some((DNS, *took)),
             EventKind::Connected {
                 took, remote_addr, ..
             } => {
+                self.opened += 1;
                 self.address = *remote_addr;
                 Some((CONNECT, *took))
             }

@@ -1,6 +1,7 @@
 //! The body of a response: laid out for people, or byte for byte.
 
-use std::io::{self, BufReader};
+use std::cell::Cell;
+use std::io::{self, BufReader, Read};
 
 use dimorph::blocking::Response;
 use dimorph::header::CONTENT_TYPE;
@@ -14,6 +15,9 @@ use crate::terminal::{DIM, escaped, escaped_body, field_text};
 
 /// A body that is larger is shown as it comes, as UTF-8, and not laid out.
 const LAID_OUT: usize = 16 << 20;
+
+/// A JSON value of a stream is held as a whole; one that never ends must not take all memory.
+const LARGEST: usize = 64 << 20;
 
 /// How to show it.
 #[derive(Debug, Clone, Copy)]
@@ -164,11 +168,16 @@ fn json_lines(response: &mut Response, out: &mut Output) -> Result<()> {
             paint: out.paint,
         },
     };
-    let reader = BufReader::new(response);
+    let left = Cell::new(LARGEST);
+    let reader = BufReader::new(Bounded {
+        response,
+        left: &left,
+    });
     let mut values = serde_json::Deserializer::from_reader(reader).into_iter::<Box<RawValue>>();
     loop {
         match values.next() {
             Some(Ok(value)) => {
+                left.set(LARGEST);
                 let line = laid_out(value.get(), layout) + "\n";
                 out.write(line.as_bytes())?;
             }
@@ -184,6 +193,22 @@ fn json_lines(response: &mut Response, out: &mut Output) -> Result<()> {
                 return Err(Failure::failed(format!("the body is not JSON: {error}")));
             }
         }
+    }
+}
+
+/// A body that fails where a value of it is larger than [`LARGEST`].
+struct Bounded<'a> {
+    response: &'a mut Response,
+    left: &'a Cell<usize>,
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.response.read(buf)?;
+        let left = self.left.get().checked_sub(read);
+        self.left
+            .set(left.ok_or_else(|| io::Error::other("a JSON value of it is larger than 64 MiB"))?);
+        Ok(read)
     }
 }
 

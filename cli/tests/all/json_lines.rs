@@ -49,3 +49,20 @@ fn what_is_not_json_is_an_error_that_says_where() {
         ran.err
     );
 }
+
+#[test]
+fn a_value_without_an_end_does_not_take_all_memory() {
+    let server = Server::wire(|wire| {
+        wire.read_head()?;
+        wire.send("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"n\":1}\n[\"")?;
+        let piece = "x".repeat(1 << 20);
+        while wire.send(&piece).is_ok() {}
+        Ok(())
+    });
+    let ran = run(&["--json-lines", &*server.url("/")]);
+    assert_eq!((ran.status, &*ran.out), (1, &b"{\"n\":1}\n"[..]));
+    assert_eq!(
+        ran.err,
+        "dimorph: reading the body: a JSON value of it is larger than 64 MiB\n"
+    );
+}

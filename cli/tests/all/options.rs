@@ -160,7 +160,7 @@ fn output_goes_to_a_file_when_asked() {
     let server = Server::http(|_| Reply::ok("body"));
     let args = ["-o", file.to_str().unwrap(), &*server.url("/")];
     assert_eq!(run(&args).text(), "");
-    assert_eq!(std::fs::read(file).unwrap(), b"body");
+    assert_eq!(fs::read(file).unwrap(), b"body");
     only(&server);
 }
 

@@ -1,5 +1,6 @@
 //! `--repeat N`: the table.
 
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sync_tests::Server;
@@ -77,4 +78,14 @@ fn standard_input_is_sent_each_time() {
     let body = vec![b'x'; (1 << 20) + 1];
     run_with(&body, &["--repeat", "2", &*server.url("/")]).text();
     assert!(server.requests().iter().all(|request| request.body == body));
+}
+
+#[test]
+fn a_connection_that_was_refused_is_not_counted_as_opened() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap();
+    let ran = run(&["--repeat", "2", &format!("http://{port}/")]);
+    let text = String::from_utf8(ran.out).unwrap();
+    assert!(text.contains("\nconnections: 0 opened, "), "{text}");
 }

@@ -18,7 +18,7 @@ use crate::request::Request;
 /// The pages of a listing, made by [`RequestBuilder::pages`](super::request_builder::RequestBuilder::pages).
 ///
 /// It ends after a page without a link to the next one, after a page whose status is an error, and after the first error. A call of
-/// [`next`](Pages::next) that is given up, in the async form, is made up for by the following one, which asks for the same page again.
+/// [`next`](Pages::next) that is given up, in the async form, is gone on with by the following one: no page is lost, and none is asked for twice.
 ///
 #[doc = example!(
     "let client = Client::new();\nlet mut pages = client.get(\"https://api.example.com/items\").pages().max_pages(10);\nwhile let Some(page) = pages.next()",
@@ -26,11 +26,14 @@ use crate::request::Request;
 )]
 #[must_use = "no page is asked for before `next` is called"]
 pub struct Pages {
-    /// Away while a poll has it.
+    /// Away while a page is asked for.
     pub(crate) walk: Option<Walk>,
-    /// A page that a poll began to ask for.
-    pub(crate) pending: rt::Pending<(Walk, Option<Result<Response>>)>,
+    /// The page that is asked for.
+    pub(crate) pending: rt::Pending<Stepped>,
 }
+
+/// What came of a step, and who made it.
+pub(crate) type Stepped = (Walk, Option<Result<Response>>);
 
 /// What a walk from page to page needs.
 pub(crate) struct Walk {
@@ -82,33 +85,35 @@ impl Pages {
         reason = "the blocking form implements it too; the inherent method is one text for both"
     )]
     pub async fn next(&mut self) -> Option<Result<Response>> {
-        if let Some((walk, page)) = self.pending.settle().await {
-            self.walk = Some(walk);
-            return page;
-        }
-        self.walk.as_mut()?.step().await
+        let stepped = match self.walk.take() {
+            Some(walk) => self.pending.run(walk.step()).await,
+            None => self.pending.settle().await,
+        };
+        let (walk, page) = stepped?;
+        self.walk = Some(walk);
+        page
     }
 }
 
 #[dual]
 impl Walk {
-    /// Asks for a page. Where that is given up, the next step asks for it again.
-    pub(crate) async fn step(&mut self) -> Option<Result<Response>> {
+    /// Asks for a page.
+    pub(crate) async fn step(mut self) -> Stepped {
         if self.left == 0 {
             self.next = None;
         }
-        let request = match self.next.take()? {
-            Ok(request) => request,
-            Err(error) => return Some(Err(error)),
+        let request = match self.next.take() {
+            None => return (self, None),
+            Some(Err(error)) => return (self, Some(Err(error))),
+            Some(Ok(request)) => request,
         };
-        self.next = Some(Ok(request.shadow()));
+        let asked = request.shadow();
         let page = self.client.start(request).await;
-        let asked = self.next.take();
         self.left -= 1;
-        if let (Ok(response), Some(Ok(asked))) = (&page, asked) {
+        if let Ok(response) = &page {
             self.next = self.after(&asked, response);
         }
-        Some(page)
+        (self, Some(page))
     }
 }
 

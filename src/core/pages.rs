@@ -12,6 +12,7 @@ use super::client::Client;
 use super::response::Response;
 use super::{dual, rt};
 use crate::error::{Error, ErrorKind, Result};
+use crate::links::Links;
 use crate::redirect;
 use crate::request::Request;
 
@@ -123,11 +124,9 @@ impl Walk {
         if response.is_error() || self.left == 0 {
             return None;
         }
-        let links = response.links();
-        // With an anchor it is another document's link (RFC 8288 section 3.2).
-        let next = links
-            .iter()
-            .find(|link| link.has_relation("next") && link.param("anchor").is_none())?;
+        let links = Links::of_the_document(response.headers());
+        // Not `get`, which finds a link without a relation by its target.
+        let next = links.iter().find(|link| link.has_relation("next"))?;
         let config = self.client.config();
         let next = redirect::next_page(asked, &hops(asked, response), next.url(), config);
         let next = next.and_then(|next| match self.is_new(next.method(), next.url()) {

@@ -9,7 +9,8 @@
 //!                        └─ 204, another status or type, too many: Ended
 //! ```
 //!
-//! `step` says what to wait for next, and nothing changes until that has come: a wait that is given up is begun again.
+//! `step` says what to wait for next, and nothing changes until that has come: a wait that is given up is begun again, but for a connection
+//! being made, which is gone on with.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
@@ -347,7 +348,7 @@ assert_eq!(mock.last_call().unwrap().headers()["last-event-id"], "41");"#
 impl EventSource {
     /// Gives the next event, however many connections it takes; `None` at the end.
     ///
-    /// The async form can be given up at any point, in `select!` for one, and no event is lost.
+    /// The async form can be given up at any point, in `select!` for one: no event is lost, and no request is made twice.
     ///
     /// # Errors
     /// Those that the [table](EventSource) names, and what [`RequestBuilder::build`](super::request_builder::RequestBuilder::build) says of the request.
@@ -375,12 +376,20 @@ impl EventSource {
                     self.came(Came::Time);
                 }
                 Step::Send(request) => {
-                    let answer = self.client.start(request).await;
-                    self.came(Came::Answer(answer));
+                    let asking = ask(self.client.clone(), request);
+                    if let Some(came) = self.pending.run(asking).await {
+                        self.came(came);
+                    }
                 }
             }
         }
     }
+}
+
+/// Connects, apart from the source: whoever gives up waiting for it has not sent the request for nothing.
+#[dual]
+pub(crate) async fn ask(client: Client, request: Request) -> Came {
+    Came::Answer(client.start(request).await)
 }
 
 impl fmt::Debug for EventSource {

@@ -10,6 +10,7 @@
 //! | make more of them, configured alike | [`Client`], built by a [`ClientBuilder`] |
 //! | say more about one | [`RequestBuilder`] |
 //! | read what came | [`Response`], [`Iter`]; after a switch of protocols [`Upgraded`] |
+//! | read a listing in pages, or a feed of events | [`Pages`], [`EventSource`] |
 //! | send elsewhere than over the network | [`Transport`], and those of [`transport`](crate::transport) |
 //!
 //! ```no_run
@@ -31,7 +32,8 @@
 //! # }
 //! ```
 //!
-//! A future that is dropped ends its request, frees its place in the pool, and closes the connection if it was in the middle of an exchange.
+//! A future that is dropped ends its request, frees its place in the pool, and closes the connection if it was in the middle of an exchange; over HTTP/2 it
+//! resets the stream.
 
 pub(crate) use maybe_async::must_be_async as dual;
 
@@ -94,7 +96,7 @@ pub(crate) use self::connecting::AroundConnect;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::event_source::EventSource;
-use self::core::event_source::{Came, Step};
+use self::core::event_source::{Came, Step, ask};
 pub use self::core::iter::Iter;
 pub use self::core::pages::Pages;
 pub use self::core::request_builder::RequestBuilder;
@@ -267,10 +269,8 @@ impl Stream for EventSource {
                     Came::Time
                 })),
                 Step::Send(request) => {
-                    let client = this.client.clone();
-                    this.pending.begin(Box::pin(async move {
-                        Came::Answer(client.start(request).await)
-                    }));
+                    let asking = ask(this.client.clone(), request);
+                    this.pending.begin(Box::pin(asking));
                 }
             }
         }
@@ -284,13 +284,10 @@ impl Stream for Pages {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         if this.pending.is_idle() {
-            let Some(mut walk) = this.walk.take() else {
+            let Some(walk) = this.walk.take() else {
                 return Poll::Ready(None);
             };
-            this.pending.begin(Box::pin(async move {
-                let page = walk.step().await;
-                (walk, page)
-            }));
+            this.pending.begin(Box::pin(walk.step()));
         }
         match ready!(this.pending.poll(cx)) {
             Some((walk, page)) => {

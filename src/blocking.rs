@@ -9,6 +9,7 @@
 //! | make more of them, configured alike | [`Client`], built by a [`ClientBuilder`] |
 //! | say more about one | [`RequestBuilder`] |
 //! | read what came | [`Response`], [`Iter`]; after a switch of protocols [`Upgraded`] |
+//! | read a listing in pages, or a feed of events | [`Pages`], [`EventSource`] |
 //! | send elsewhere than over the network | [`Transport`], and those of [`transport`](crate::transport) |
 //!
 //! ```no_run

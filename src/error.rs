@@ -100,8 +100,8 @@ pub enum ErrorKind {
     WriteError,
     /// Closing failed. It does not occur in this version: a connection that cannot be closed properly is closed all the same.
     CloseError,
-    /// The request would break the protocol, and was not sent: a bad header, a body of another length than announced, a version that is switched
-    /// off, an async stream in the blocking client. The fault is the caller's; the message names it.
+    /// The request would break the protocol, and was not sent, or not to its end: a bad header, a body of another length than announced, a
+    /// version that is switched off, an async stream in the blocking client. The fault is the caller's; the message names it.
     LocalProtocolError,
     /// The peer broke the protocol, closed in the middle of a message, or reset an HTTP/2 stream. What was received is not to be believed.
     RemoteProtocolError,
@@ -113,7 +113,8 @@ pub enum ErrorKind {
     DecodingError,
     /// More redirects than `max_redirects`, or the `redirect_policy` ended the call.
     TooManyRedirects,
-    /// `error_for_status` or `raise_for_status` met such a status; [`Error::status`] has it. Nothing else makes an error of a status.
+    /// `error_for_status` or `raise_for_status` met such a status, or an event source one after which it does not connect again;
+    /// [`Error::status`] has it. Nothing else makes an error of a status.
     HttpStatus,
     /// The body is not the JSON that was asked for: malformed, or not what the type takes. The message says where.
     Json,

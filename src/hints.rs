@@ -24,6 +24,17 @@ pub(crate) const HTTP1_SERVER: &str =
 /// Nobody gave a connection back.
 pub(crate) const POOL_IS_TAKEN: &str = "a response that is neither read to its end nor dropped keeps its connection; `pool_limits` allows more";
 
+/// Says what to try with a URL that does not parse.
+pub(crate) fn of_url(url: &str) -> Option<&'static str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    (host.matches(':').count() > 1 && !host.starts_with('['))
+        .then_some("an IPv6 address stands in brackets: `http://[::1]:8080/`")
+}
+
 /// Says what to try after an answer that is none of HTTP/1.1.
 pub(crate) fn of_answer(error: &H1Error) -> Option<&'static str> {
     match error {
@@ -104,6 +115,22 @@ mod tests {
             assert_eq!(is_page(&headers), expected, "{value}");
         }
         assert!(!is_page(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn an_ipv6_address_without_brackets_is_seen() {
+        let cases = [
+            ("http://::1/", true),
+            ("http://::1:8080/x", true),
+            ("https://user:pass@fe80::1/", true),
+            ("http://[::1/", false),
+            ("http://h:99999/", false),
+            ("http://user:pass@h:x/", false),
+            ("http:///x::y", false),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(of_url(url).is_some(), expected, "{url}");
+        }
     }
 
     #[test]

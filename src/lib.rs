@@ -65,8 +65,9 @@
 //! decode ─ text, lines, JSON ─ Response ──────────┘
 //! ```
 //!
-//! The blocking form has no runtime over HTTP/2 either: threads that wait on a connection drive it, one of them reading for all. Its one
-//! hidden thread looks host names up, since the operating system's resolver knows no deadline.
+//! The blocking form has no runtime over HTTP/2 either: threads that wait on a connection drive it, one of them reading for all. It starts
+//! threads only to look host names up (four at most, since the operating system's resolver knows no deadline), and under the feature
+//! `tower-tokio` for applications.
 //!
 //! # Where things are
 //!
@@ -78,6 +79,7 @@
 //! | limits | [`Timeout`], [`PoolLimits`] |
 //! | Basic, Digest, netrc, schemes of your own | [`auth`] |
 //! | cookies | [`Cookies`] |
+//! | server-sent events | [`sse`] |
 //! | proxies, and which hosts go without | [`Proxy`], [`NoProxy`] |
 //! | names and addresses | [`Resolve`] |
 //! | redirects | [`Attempt`], [`HistoryEntry`] |

@@ -12,6 +12,7 @@ use url::{Position, Url};
 
 use crate::config::URL_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::hints;
 
 /// Scheme, host and port of a URL (RFC 6454), borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +177,7 @@ impl Location {
                 url::ParseError::EmptyHost => "the URL has no host".to_owned(),
                 other => format!("the URL does not parse: {other}"),
             })
+            .with_hint(hints::of_url(input))
         })?;
         Location::from_url(url)
     }

@@ -136,11 +136,15 @@ fn every_test_that_the_seed_table_names_exists() {
 
 #[test]
 fn every_file_that_the_architecture_names_is_there() {
-    let page = read("docs/src/how-it-is-built.md");
+    let pages = ["how-it-is-built", "robustness"];
+    let page: String = pages
+        .map(|name| read(format!("docs/src/{name}.md")))
+        .concat();
     let spans = page.split('`').skip(1).step_by(2);
     let paths = spans.filter(|span| {
         let path = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
-        let named = span.ends_with(".rs") || (span.ends_with('/') && span.len() > 1);
+        let named = [".rs", ".json"].iter().any(|ending| span.ends_with(ending))
+            || (span.ends_with('/') && span.len() > 1);
         named && span.bytes().all(path)
     });
     let mut count = 0;
@@ -148,7 +152,7 @@ fn every_file_that_the_architecture_names_is_there() {
         let there = ["", "src"]
             .iter()
             .any(|folder| root().join(folder).join(path).exists());
-        assert!(there, "how-it-is-built.md names {path}");
+        assert!(there, "{path} is not there");
         count += 1;
     }
     assert!(count > 10, "only {count} paths were found");

@@ -17,15 +17,11 @@ use clap_complete::Shell;
     long_about = "Sends a request and shows the answer: on a terminal its head and its body, JSON indented and in \
                   colour; into a pipe or a file the bytes of the body, as they came.",
     override_usage = "dimorph [OPTIONS] [METHOD] URL [ITEM...]",
-    override_help = crate::help::SCREEN,
-    after_long_help = crate::help::MANUAL
+    override_help = crate::help::SCREEN
 )]
 pub(crate) struct Args {
     /// The method where one is given, the URL, and the items of the request.
-    ///
-    /// The first word is a method where it is one of HTTP's names, or in capitals, or where what follows is no item. `:8000/x` is
-    /// http://localhost:8000/x, and a URL without a scheme begins with http://.
-    #[arg(value_name = "[METHOD] URL [ITEM", value_hint = ValueHint::Url)]
+    #[arg(value_name = "METHOD URL ITEM", value_hint = ValueHint::Url)]
     pub(crate) words: Vec<String>,
 
     /// The request's method. Default: GET, or POST where there is a body.
@@ -89,7 +85,7 @@ pub(crate) struct Args {
     pub(crate) timeout: f64,
 
     /// Follows redirects, 20 at most.
-    #[arg(long)]
+    #[arg(long, alias = "follow")]
     pub(crate) follow_redirects: bool,
 
     /// Accepts any certificate of the server.

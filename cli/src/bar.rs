@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[derive(Clone)]
 pub(crate) struct Bar(Option<ProgressBar>);
 
-const SIZED: &str = "{msg} {percent:>3}% {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
+const SIZED: &str = "{msg} {percent:>3}% {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
 const UNSIZED: &str = "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec} {elapsed}";
 
 impl Bar {

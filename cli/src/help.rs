@@ -48,21 +48,6 @@ Exit status: 0 an answer came; 1 none came, or see --check-status; 2 a mistake
 in the command line: nothing was sent. More: dimorph --man | man -l -
 ";
 
-/// The end of the man page.
-pub(crate) const MANUAL: &str = "\
-Items: key=value is a field of a JSON object, or of a form with --form; key:=json a field of any JSON type; key==value a parameter of the \
-query; Name:value a header, Name: the wish that none of this name be sent, Name; an empty one; key@path a file of a multipart form, \
-with ;type=... and ;filename=... after it if wanted; @path the body. key=@path, key:=@path, key==@path and Name:@path take the value from a file. \
-The first of these signs decides; a backslash before one of = : @ ; [ ] or \\ takes it literally. \
-a[b]=x, a[]=x and a[0]=x are fields of nested JSON.
-
-Standard input is the body where it is a pipe or a file, is not empty, and the command line gives no body.
-
-Exit status: 0 where an answer came, whatever its status; with --check-status only where it is 2xx. 1 where the request failed, or \
---check-status met another status. 2 where the command line was wrong, or a file that it names could not be used; then nothing was sent.
-
-Environment: NO_COLOR; HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY; NETRC; SSL_CERT_FILE, SSL_CERT_DIR; SSLKEYLOGFILE.";
-
 /// What clap has to say: help and version as they are, an error in one or two lines.
 pub(crate) fn told(error: &clap::Error) -> Result<String, Failure> {
     let text = error.render().to_string();
@@ -89,9 +74,121 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Vec<u8> {
     script
 }
 
-/// The man page, in roff.
+/// The man page, in roff: the options by their definitions, and what else there is to know.
 pub(crate) fn manual() -> std::io::Result<Vec<u8>> {
+    // The words are explained in a section of their own.
+    let man = clap_mangen::Man::new(Args::command().mut_arg("words", |words| words.hide(true)));
     let mut page = Vec::new();
-    clap_mangen::Man::new(Args::command()).render(&mut page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    section(&mut page, "REQUEST", REQUEST);
+    section(&mut page, "ITEMS", ITEMS);
+    man.render_options_section(&mut page)?;
+    section(&mut page, "EXIT STATUS", EXIT_STATUS);
+    section(&mut page, "ENVIRONMENT", ENVIRONMENT);
+    section(&mut page, "FILES", FILES);
     Ok(page)
 }
+
+/// A section of terms and what they mean; without a term, of paragraphs.
+fn section(page: &mut Vec<u8>, title: &str, entries: &[(&str, &str)]) {
+    let roff = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
+    let mut text = format!(".SH \"{title}\"\n");
+    for (term, meaning) in entries {
+        text += &match *term {
+            "" => format!(".PP\n{}\n", roff(meaning)),
+            term => format!(".TP\n\\fB{}\\fR\n{}\n", roff(term), roff(meaning)),
+        };
+    }
+    page.extend_from_slice(text.as_bytes());
+}
+
+const REQUEST: &[(&str, &str)] = &[
+    (
+        "METHOD",
+        "The first word is a method where it is one of HTTP's names, or in capitals, or where what follows it is no item. Without one, it \
+         is GET, or POST where there is a body.",
+    ),
+    (
+        "URL",
+        "Without a scheme it begins with http://. :8000/x is http://localhost:8000/x, and :/x is http://localhost/x.",
+    ),
+    (
+        "standard input",
+        "It is the body where it is a pipe or a file, is not empty, and the command line gives no body. See --ignore-stdin.",
+    ),
+];
+
+const ITEMS: &[(&str, &str)] = &[
+    (
+        "key=value",
+        "A field of a JSON object that is text, or of a form with --form.",
+    ),
+    ("key:=json", "A field of any JSON type."),
+    ("key==value", "A parameter of the query."),
+    (
+        "Name:value",
+        "A header. It replaces the default of its name.",
+    ),
+    ("Name:", "No header of this name, not even the default."),
+    ("Name;", "A header with an empty value."),
+    (
+        "key@path",
+        "A file; the body is then a multipart form. ;type=text/csv and ;filename=name may follow the path.",
+    ),
+    ("@path", "The body, its media type by its extension."),
+    (
+        "key=@path key:=@path key==@path Name:@path",
+        "The same as without the @, with the value from a file.",
+    ),
+    (
+        "",
+        "a[b]=x, a[]=x and a[0]=x are fields of nested JSON. The first sign decides; before it, a backslash takes one of = : @ ; [ ] and \\ \
+         literally.",
+    ),
+];
+
+const EXIT_STATUS: &[(&str, &str)] = &[
+    (
+        "0",
+        "An answer came, whatever its status; with --check-status it was 2xx.",
+    ),
+    (
+        "1",
+        "The request failed, or --check-status met another status.",
+    ),
+    (
+        "2",
+        "The command line was wrong, or a file that it names could not be used. Nothing was sent.",
+    ),
+];
+
+const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "NO_COLOR",
+        "Where it is set, and not empty, there are no colours by default.",
+    ),
+    (
+        "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY",
+        "The proxies where --proxy names none, in either case.",
+    ),
+    (
+        "NETRC",
+        "The file of credentials, in place of ~/.netrc and ~/_netrc.",
+    ),
+    (
+        "SSL_CERT_FILE SSL_CERT_DIR",
+        "Certificate authorities, in place of those built in.",
+    ),
+    (
+        "SSLKEYLOGFILE",
+        "Where the keys of TLS sessions are written, for debugging.",
+    ),
+];
+
+const FILES: &[(&str, &str)] = &[(
+    "FILE.resume",
+    "Beside a download that is not whole: what --continue recognizes the file on the server by.",
+)];

@@ -1,7 +1,7 @@
 //! What the command line asks for: the request, and its body in a form that can be made several times.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 
 use dimorph::blocking::RequestBuilder;
 use dimorph::multipart::{Form, Part};
@@ -155,9 +155,9 @@ impl Plan {
             Payload::Parts(fields) => request.multipart(form(fields)?),
             Payload::Stdin(stdin, _) => match stdin.take() {
                 Some(Stdin::File(file)) => request.body(file),
-                Some(Stdin::Pipe(first)) => request.body(Body::from_reader(
-                    Cursor::new(first).chain(std::io::stdin()),
-                )),
+                Some(Stdin::Pipe(first)) => {
+                    request.body(Body::from_reader(Cursor::new(first).chain(io::stdin())))
+                }
                 None => return Err(Failure::failed("standard input was sent already")),
             },
         };
@@ -173,7 +173,7 @@ impl Plan {
             let unread = |error| Failure::file("standard input", &error);
             let bytes = match stdin.take() {
                 Some(Stdin::Pipe(mut first)) => {
-                    std::io::stdin().read_to_end(&mut first).map_err(unread)?;
+                    io::stdin().read_to_end(&mut first).map_err(unread)?;
                     first
                 }
                 Some(Stdin::File(mut file)) => {

@@ -20,8 +20,8 @@
 //! | one request, changed | a function, by [`auth_fn`] |
 //! | several requests | an [`Auth`] of your own |
 //!
-//! Which credentials a request goes with: its own, else an `authorization` header set on it, else the client's, else those of its URL, else
-//! the netrc file's. They never travel to another origin.
+//! Which credentials a request goes with: its own, else the client's (unless it has an `authorization` header of its own), else those of its
+//! URL, else an `authorization` header, else the netrc file's. They never travel to another origin.
 //!
 //! ```
 //! use dimorph::{DigestAuth, transport::Mock};

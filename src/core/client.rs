@@ -247,8 +247,12 @@ assert_eq!(response.status(), 201);"#
     /// # Example
     ///
     #[doc = example!(
-        answering r#".put("*", 204)"#: r#"client.put("https://example.org/notes/1").body("remember the milk").send()"#,
-        r#"?.error_for_status()?;"#
+        answering r#".put("*", 204)"#: r#"client
+    .put("https://example.org/notes/1")
+    .body("remember the milk")
+    .send()"#,
+        r#"?
+    .error_for_status()?;"#
     )]
     pub fn put(&self, url: impl AsRef<str>) -> RequestBuilder {
         self.request(Method::PUT, url)

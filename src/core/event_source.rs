@@ -9,7 +9,8 @@
 //!                        └─ 204, another status or type, too many: Ended
 //! ```
 //!
-//! `step` says what to wait for next, and nothing changes until that has come: a wait that is given up is begun again.
+//! `step` says what to wait for next, and nothing changes until that has come: a wait that is given up is begun again, but for a connection
+//! being made, which is gone on with.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
@@ -53,8 +54,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// There is no read timeout, for streams are silent at times, unless the request sets timeouts of its own; then silence of that length is a
 /// lost connection. The other timeouts are the client's, but for `total`: a request's own limits everything together, waits included.
+///
+/// # Example
+///
 #[doc = example!(
-    "let mut prices = Client::new()\n    .get(\"https://shop.example/prices\")\n    .event_source()\n    .initial_last_event_id(\"17\")\n    .max_reconnects(10);\nwhile let Some(event) = prices.next()", " {\n    println!(\"{}\", event?.data());\n}"
+    answering r#".get("*", (200, [("content-type", "text/event-stream")], "id: 1\ndata: one\n\ndata: two\n\n"))"#: r#"let mut events = client.get("https://example.org/events").event_source().max_reconnects(0);
+while let Some(event) = events.next()"#,
+    r#" {
+    println!("{}", event?.data());
+}
+assert_eq!(events.last_event_id(), "1");"#
 )]
 #[must_use = "an event source does nothing until an event is asked for"]
 pub struct EventSource {
@@ -150,6 +159,16 @@ impl EventSource {
     /// Begins after this event: its ID goes out as `Last-Event-ID`, as if it had come last.
     ///
     /// The first event asked for is an error of the kind `Builder` where the ID has a line break or a NUL in it.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("content-type", "text/event-stream")], "data: next\n\n"))"#: r#"let source = client.get("https://example.org/events").event_source();
+let mut events = source.initial_last_event_id("41").max_reconnects(0);
+assert_eq!(events.next()"#,
+        r#".unwrap()?.data(), "next");
+assert_eq!(mock.last_call().unwrap().headers()["last-event-id"], "41");"#
+    )]
     pub fn initial_last_event_id(mut self, id: impl Into<String>) -> Self {
         let id = id.into();
         if id.contains(['\0', '\r', '\n']) {
@@ -329,7 +348,11 @@ impl EventSource {
 impl EventSource {
     /// Gives the next event, however many connections it takes; `None` at the end.
     ///
-    /// The async form can be given up at any point, in `select!` for one, and no event is lost.
+    /// The async form can be given up at any point, in `select!` for one: no event is lost, and no request is made twice.
+    ///
+    /// # Errors
+    /// Those that the [table](EventSource) names, and what [`RequestBuilder::build`](super::request_builder::RequestBuilder::build) says of the request.
+    /// After one comes the end.
     #[allow(
         clippy::should_implement_trait,
         reason = "the blocking form implements it too; the inherent method is one text for both"
@@ -353,12 +376,20 @@ impl EventSource {
                     self.came(Came::Time);
                 }
                 Step::Send(request) => {
-                    let answer = self.client.start(request).await;
-                    self.came(Came::Answer(answer));
+                    let asking = ask(self.client.clone(), request);
+                    if let Some(came) = self.pending.run(asking).await {
+                        self.came(came);
+                    }
                 }
             }
         }
     }
+}
+
+/// Connects, apart from the source: whoever gives up waiting for it has not sent the request for nothing.
+#[dual]
+pub(crate) async fn ask(client: Client, request: Request) -> Came {
+    Came::Answer(client.start(request).await)
 }
 
 impl fmt::Debug for EventSource {

@@ -163,6 +163,17 @@ assert_eq!(text.next()"#,
 
 impl Iter<'_, Events> {
     /// Limits a line, and the data of an event, in bytes; default: 8 MiB. What is larger is `LimitExceeded`.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r#".get("*", (200, [("content-type", "text/event-stream")], "data: a long one\n\n"))"#: r#"let mut response = client.get("https://example.org/events").send()"#,
+        r#"?;
+let mut events = response.iter_sse().max_event_size(8);
+let error = events.next()"#,
+        r#".unwrap().unwrap_err();
+assert_eq!(error.kind(), dimorph::ErrorKind::LimitExceeded);"#
+    )]
     #[must_use]
     pub fn max_event_size(mut self, bytes: usize) -> Self {
         self.shape.set_max_event_size(bytes);

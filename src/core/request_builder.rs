@@ -381,7 +381,8 @@ client
         })
     }
 
-    /// Authenticates this request by nothing that the client or netrc say. An `authorization` header set by hand is sent all the same.
+    /// Authenticates this request by nothing that the client or netrc say. User and password of the URL, and an
+    /// `authorization` header set by hand, are sent all the same.
     ///
     /// # Example
     ///
@@ -664,8 +665,17 @@ let response = client.send(request)"#,
     ///
     /// It asks for `accept: text/event-stream` and `cache-control: no-store`, unless this request has such fields, and for no zstd, which would
     /// hold events back. Nothing is sent before the first event is asked for; what is bad about the request is the first item then.
+    ///
+    /// # Example
+    ///
     #[doc = example!(
-        "let mut events = Client::new().get(\"https://example.org/events\").event_source();\nwhile let Some(event) = events.next()", " {\n    let event = event?;\n    println!(\"{}: {}\", event.event(), event.data());\n}"
+        r#"
+let mut events = Client::new().get("https://example.org/events").event_source();
+while let Some(event) = events.next()"#,
+        r#" {
+    let event = event?;
+    println!("{}: {}", event.event(), event.data());
+}"#
     )]
     pub fn event_source(self) -> EventSource {
         let (client, request) = self.build_split();
@@ -688,13 +698,19 @@ let response = client.send(request)"#,
     /// after a [redirect](super::builder::ClientBuilder::follow_redirects), nor do they come back later. A link that leads to a page
     /// that was there before is an error; [`max_pages`](Pages::max_pages) ends earlier. A response whose status is an error is given, and is the last one.
     ///
-    #[doc = example!(
-        "let mut pages = Client::new().get(\"https://api.example.com/items\").pages();\nwhile let Some(page) = pages.next()",
-        " {\n    let items: Vec<String> = page?.error_for_status()?.json()",
-        "?;\n    println!(\"{items:?}\");\n}"
-    )]
-    ///
     /// In the blocking form it is an iterator, in the async form a stream.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        answering r##".get("/items?page=2", r#"["c"]"#).get("/items", (200, [("link", "</items?page=2>; rel=next")], r#"["a", "b"]"#))"##: r#"let mut pages = client.get("https://api.example/items").pages();
+while let Some(page) = pages.next()"#,
+        r#" {
+    let items: Vec<String> = page?.error_for_status()?.json()"#,
+        r#"?;
+    println!("{items:?}");
+}"#
+    )]
     pub fn pages(self) -> Pages {
         let (client, first) = self.build_split();
         Pages::new(client, first)

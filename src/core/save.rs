@@ -15,17 +15,11 @@ impl Response {
     ///
     /// They are written to a new file beside it, `.name.RANDOM.part`, which takes its place in one step once it is whole and on the disk
     /// (`fsync`). When anything fails before, that file is removed, and one that was at `path` is untouched.
-    /// A file that is replaced is gone with its permissions; the new one has those of any new file. A symbolic link is replaced, not
-    /// followed. Directories are not made.
+    /// On Unix it has the permissions of the file that it replaces, from its first byte on; where there is none, those of any new file. A
+    /// symbolic link is replaced, not followed. Directories are not made.
     ///
     /// The body of an error is saved like any other: call [`error_for_status`](Response::error_for_status) before, where only
     /// success is wanted.
-    ///
-    #[doc = example!(
-        "let response = Client::new().get(\"https://example.com/large.iso\").send()",
-        "?.error_for_status()?;\nlet bytes = response.save_to(\"large.iso\")",
-        "?;\nprintln!(\"{bytes} bytes\");"
-    )]
     ///
     /// In the async form the file is written on the runtime's threads for blocking work. A future that is dropped removes its
     /// file; one that is dropped while the file is being put in its place may have done so.
@@ -33,6 +27,17 @@ impl Response {
     /// # Errors
     /// As [`bytes`](Response::bytes); `Builder` where no file can be made at `path`, a directory or a device included; `WriteError` where
     /// writing fails. Both name the path.
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        r#"
+let response = Client::new().get("https://example.com/large.iso").send()"#,
+        r#"?;
+let bytes = response.error_for_status()?.save_to("large.iso")"#,
+        r#"?;
+println!("{bytes} bytes");"#
+    )]
     pub async fn save_to(self, path: impl AsRef<Path>) -> Result<u64> {
         self.save_to_with(path, |_| {}).await
     }
@@ -42,14 +47,23 @@ impl Response {
     /// It counts as [`on_download`](super::request_builder::RequestBuilder::on_download) does: the bytes that came over the wire, before
     /// decoding, out of the `content-length`, where there is one. So what is returned may be more.
     ///
-    #[doc = example!(
-        "let response = Client::new().get(\"https://example.com/large.iso\").send()",
-        "?.error_for_status()?;\nresponse\n    .save_to_with(\"large.iso\", |progress| {\n        println!(\"{} of {:?}\", progress.bytes, progress.total);\n    })\n    ",
-        "?;"
-    )]
-    ///
     /// # Errors
     /// As [`save_to`](Response::save_to).
+    ///
+    /// # Example
+    ///
+    #[doc = example!(
+        r#"
+let response = Client::new().get("https://example.com/large.iso").send()"#,
+        r#"?;
+response
+    .error_for_status()?
+    .save_to_with("large.iso", |progress| {
+        println!("{} of {:?}", progress.bytes, progress.total);
+    })
+    "#,
+        r#"?;"#
+    )]
     pub async fn save_to_with(
         mut self,
         path: impl AsRef<Path>,

@@ -9,7 +9,7 @@
 //!     .text("field", "value")
 //!     // Name and type come from the path; the content is read while it is sent.
 //!     .file("upload-file", "report.xls")?
-//!     .part("upload-file", Part::reader(file).file_name("report.xls").mime("application/vnd.ms-excel")?)
+//!     .part("upload-file", Part::reader(file).file_name("today.log").mime("text/plain")?)
 //!     .part("note", Part::text("text content").mime("text/plain")?);
 //! # let _ = form;
 //! # Ok(())

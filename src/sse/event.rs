@@ -65,6 +65,18 @@ impl Event {
     ///
     /// # Errors
     /// `Json` where the data is not what `T` takes, with the place and the path in it; no value of the data is repeated.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # let events = (200, [("content-type", "text/event-stream")], "data: {\"eur\": 12}\n\n");
+    /// # let mock = dimorph::transport::Mock::routes().get("*", events);
+    /// # let client = dimorph::Client::builder().transport(mock).build()?;
+    /// let mut response = client.get("https://example.org/prices").send()?;
+    /// let event = response.iter_sse().next().unwrap()?;
+    /// assert_eq!(event.json::<serde_json::Value>()?["eur"], 12);
+    /// # Ok::<(), dimorph::Error>(())
+    /// ```
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> crate::error::Result<T> {
         crate::json::read("the data of the event", self.data.as_bytes(), None)

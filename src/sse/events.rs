@@ -11,11 +11,20 @@ use super::parser::Parser;
 use crate::error::Error;
 use crate::shapes::Shape;
 
-/// Server-sent events, each as soon as the empty line behind it has come.
+/// Server-sent events, each as soon as the empty line behind it has come. The items of `iter_sse`.
 ///
 /// Text is UTF-8, whatever the `content-type` says; what does not decode is replaced by U+FFFD. An event that the end of the body cuts off
-/// is dropped, as the standard demands. One event is held in memory, of at most
-/// [`max_event_size`](crate::blocking::Iter::max_event_size) bytes.
+/// is dropped, as the standard demands. One event is held in memory, of at most `max_event_size` bytes.
+///
+/// ```
+/// # let events = (200, [("content-type", "text/event-stream")], "data: one\n\ndata: two\n\n");
+/// # let mock = dimorph::transport::Mock::routes().get("*", events);
+/// # let client = dimorph::Client::builder().transport(mock).build()?;
+/// let mut response = client.get("https://example.org/events").send()?;
+/// let events = response.iter_sse().collect::<dimorph::Result<Vec<_>>>()?;
+/// assert_eq!((events[0].data(), events[1].data()), ("one", "two"));
+/// # Ok::<(), dimorph::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Events {
     parser: Parser,

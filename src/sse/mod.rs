@@ -1,8 +1,20 @@
 //! Server-sent events: `text/event-stream`, as WHATWG's HTML standard section 9.2 defines it.
 //!
-//! [`Response::iter_sse`](crate::blocking::Response::iter_sse) reads the events of one response;
-//! [`RequestBuilder::event_source`](crate::blocking::RequestBuilder::event_source) connects, and connects again where the stream ends.
-//! Both give [`Event`]s, and keep at most [one event](Events) in memory.
+//! The response's `iter_sse` reads the events of one response; the request's `event_source` connects, and connects again where the stream
+//! ends. Both give [`Event`]s, and keep at most [one event](Events) in memory.
+//!
+//! ```
+//! # let events = (200, [("content-type", "text/event-stream")], "id: 1\ndata: one\n\n");
+//! # let mock = dimorph::transport::Mock::routes().get("*", events);
+//! # let client = dimorph::Client::builder().transport(mock).build()?;
+//! let events = client.get("https://example.org/events").event_source();
+//! # let events = events.max_reconnects(0);
+//! for event in events {
+//!     let event = event?;
+//!     println!("{} {}: {}", event.id(), event.event(), event.data());
+//! }
+//! # Ok::<(), dimorph::Error>(())
+//! ```
 //!
 //! ```text
 //!   pieces of the body ─▶ parser: lines ─▶ fields ─▶ an empty line dispatches ─▶ Event

@@ -45,7 +45,7 @@ fn look(json: &Value, path: &str, item_: &Value, found: &mut Vec<String>) {
         lacks("text");
     }
     let shown = ["module", "struct", "enum", "union", "trait", "type_alias"].contains(&kind);
-    if shown && !docs.contains("```") {
+    if shown && !shows_code(docs) {
         lacks("example");
     }
     if kind == "function" && gives_result(&inner["sig"]["output"]) && !docs.contains("# Errors") {
@@ -85,6 +85,17 @@ fn look(json: &Value, path: &str, item_: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// Tells whether a block of code is in the text, and not only a drawing.
+fn shows_code(docs: &str) -> bool {
+    let fences = docs
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("```"));
+    // Every other one ends a block.
+    fences
+        .step_by(2)
+        .any(|language| !["text", "json"].contains(&language))
+}
+
 /// Tells whether a `Result` is in what a function gives: by itself, in an `Option`, or as what a future gives.
 fn gives_result(output: &Value) -> bool {
     match output {
@@ -104,7 +115,7 @@ fn what_is_not_documented_is_found() {
     let future = json!({ "impl_trait": [{ "trait_bound": { "trait": { "path": "Future", "args": { "constraints": [result] } } } }] });
     let document = |class: &str, method: &str, output: &Value| {
         json!({ "root": 0, "index": {
-            "0": { "name": "dimorph", "visibility": "public", "docs": "A crate. ``` ```", "inner": { "module": { "items": [1] } } },
+            "0": { "name": "dimorph", "visibility": "public", "docs": "A crate.\n```\n```", "inner": { "module": { "items": [1] } } },
             "1": { "name": "Thing", "visibility": "public", "docs": class, "inner": { "struct": {
                 "kind": "unit", "impls": [2] } } },
             "2": { "name": null, "visibility": "default", "docs": null, "inner": { "impl": {
@@ -136,7 +147,7 @@ fn what_is_not_documented_is_found() {
             &["dimorph::Thing::act has no text"],
         ),
         (
-            "A thing.",
+            "A thing.\n```text\n/\\\n```",
             "Acts.",
             &Value::Null,
             &["dimorph::Thing has no example"],

@@ -1,10 +1,12 @@
 //! Authentication: by options, by a prompt, by what the URL and netrc say.
 
+use std::process::{Command, Stdio};
+
 use sync_tests::digest_server::Challenge;
 use sync_tests::peers::{Folder, Nginx, PASSWORD, USER};
 use sync_tests::{DigestServer, Server};
 
-use crate::support::{Ran, command, mirror, only, run, seen};
+use crate::support::{DIMORPH, Ran, command, mirror, only, run, seen};
 use crate::terminal::Terminal;
 
 const TOM: Option<&str> = Some("Basic dG9tOm1vdDEyMw==");
@@ -74,7 +76,28 @@ fn a_prompt_that_is_interrupted_sends_nothing() {
     terminal.wait_until_it_does_not_echo();
     terminal.type_in("mot\x03");
     let (status, text) = terminal.end();
-    assert_ne!(status, 0, "{text}");
+    // The shell is to know that it was interrupted.
+    assert_eq!((status, text.trim_end()), (-1, "Password of tom:"));
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked() {
+    let server = mirror();
+    // The terminal that the tests were started from would be asked.
+    let away = Command::new("setsid")
+        .args(["--wait", DIMORPH, "--auth", "tom", "-", &*server.url("/")])
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = away else {
+        println!("skipped: setsid is not installed");
+        return;
+    };
+    let complaint = Ran::of(output).complaint(2);
+    assert!(
+        complaint.starts_with("the password cannot be asked for, there is no terminal"),
+        "{complaint}"
+    );
     assert_eq!(server.connections(), 0);
 }
 

@@ -111,8 +111,10 @@ fn redirects_are_followed_when_asked() {
     });
     assert_eq!(run(&[&*server.url("/from")]).text(), "");
     assert_eq!(server.requests().len(), 1);
-    let text = run(&["--follow-redirects", &*server.url("/from")]).text();
-    assert!(text.contains("\"/to\""), "{text}");
+    for option in ["--follow-redirects", "--follow"] {
+        let text = run(&[option, &*server.url("/from")]).text();
+        assert!(text.contains("\"/to\""), "{text}");
+    }
 }
 
 #[test]

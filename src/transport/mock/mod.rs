@@ -53,7 +53,7 @@ use crate::request::Request;
 /// authentication and content codings work as over the network, since they are the client's.
 ///
 /// ```
-/// use dimorph::transport::Mock;
+/// use dimorph::transport::{Mock, PathParams};
 /// use dimorph::{Client, Request};
 ///
 /// let client = Client::builder().transport(Mock::new(|request: &Request| {
@@ -62,7 +62,7 @@ use crate::request::Request;
 /// assert_eq!(client.get("http://example.org/x").send()?.text()?, "hello from /x");
 ///
 /// let mock = Mock::routes()
-///     .get("/users/{id}", |_: &Request, params: &dimorph::transport::PathParams| format!("user {}", &params["id"]))
+///     .get("/users/{id}", |_: &Request, params: &PathParams| format!("user {}", &params["id"]))
 ///     .post("/users", (201, [("location", "/users/7")], "made"));
 /// let client = Client::builder()
 ///     .transport(mock.clone())

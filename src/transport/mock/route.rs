@@ -26,7 +26,7 @@ use crate::request::Request;
 /// use dimorph::transport::{Mock, Route};
 ///
 /// let mock = Mock::routes()
-///     .route(Route::get("/users").query("page", "2").header("x-tenant", "a").reply("page two").name("second page"))
+///     .route(Route::get("/users").query("page", "2").reply("page two").name("second page"))
 ///     .route(Route::post("/users").body_contains("Tom").replies([503, 201]).expect(2));
 /// let client = dimorph::Client::builder().transport(mock.clone()).build()?;
 ///

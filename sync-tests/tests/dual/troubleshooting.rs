@@ -1,5 +1,7 @@
 //! The messages that the book's chapter on troubleshooting explains are those that the client gives, and no others.
 
+use std::collections::HashMap;
+
 use dimorph::{Body, Error, PoolLimits, Timeout};
 use sync_tests::blackhole::BlackHole;
 use sync_tests::certs::{certs, tls};
@@ -270,6 +272,8 @@ async fn of_urls_and_bodies(seen: &mut Seen) {
     let server = Server::http(|request| match request.target.as_str() {
         "/gzip" => Reply::ok("not gzip").header("content-encoding", "gzip"),
         "/redirect" => Reply::redirect(307, "/"),
+        "/page" => Reply::ok("<!doctype html>").header("content-type", "text/html"),
+        "/items" => Reply::ok("{\"items\": [{\"id\": 1}, {\"id\": \"two\"}]}"),
         _ => Reply::ok("one\ntwo"),
     });
     let client = to(&server).build().unwrap();
@@ -283,6 +287,13 @@ async fn of_urls_and_bodies(seen: &mut Seen) {
     seen.note(&read.unwrap_err());
     let response = client.get("http://example.com/gzip").send().await.unwrap();
     let read = response.bytes().await;
+    seen.note(&read.unwrap_err());
+    let response = client.get("http://example.com/page").send().await.unwrap();
+    let read = response.json::<serde_json::Value>().await;
+    seen.note(&read.unwrap_err());
+    let response = client.get("http://example.com/items").send().await.unwrap();
+    let read = response.json::<HashMap<String, Vec<HashMap<String, u64>>>>();
+    let read = read.await;
     seen.note(&read.unwrap_err());
     client.close().await;
     let sent = client.get("http://example.com/").send().await;

@@ -10,7 +10,10 @@ impl ClientBuilder {
     /// Sends every request through this transport instead of the network: a mock, an application in process, a recording, one of your own.
     ///
     /// The environment's proxies are ignored then. What happens above the exchange stays the client's: merging, redirects, cookies,
-    /// authentication, decoding, hooks. What is [mounted](ClientBuilder::mount) goes before it.
+    /// authentication, decoding, hooks. What is [mounted](ClientBuilder::mount) goes before it, and so do proxies given here.
+    ///
+    /// Options about connections, such as `verify`, `cert`, `pool_limits` and `retries`, do nothing beside a transport. If that is a layer over
+    /// a client, they belong to the client beneath.
     ///
     /// # Example
     ///

@@ -41,7 +41,9 @@ use crate::transport::{self, Content, Head};
 /// | whole, once | [`bytes`](Response::bytes), [`text`](Response::text), `json` |
 /// | whole, and kept | [`buffer`](Response::buffer), then [`content`](Response::content) |
 /// | piece by piece | [`chunk`](Response::chunk), [`iter_bytes`](Response::iter_bytes), [`iter_text`](Response::iter_text), [`iter_lines`](Response::iter_lines), [`iter_raw`](Response::iter_raw) |
+/// | as server-sent events | [`iter_sse`](Response::iter_sse) |
 /// | into a writer | [`copy_to`](Response::copy_to) |
+/// | into a file | [`save_to`](Response::save_to) |
 ///
 /// It reads as a reader, too (`std::io::Read`, or tokio's `AsyncRead` and `Stream`). A status of 4xx or 5xx is no error until
 /// [`error_for_status`](Response::error_for_status) makes it one.

@@ -110,7 +110,7 @@ while let Some(line) = lines.next()"#,
     ///
     /// The first item is an error, `RemoteProtocolError`, where the `content-type` is another one; the body can still be read in other ways then. An
     /// event that the end of the body cuts off is dropped. It reads this one response: an
-    /// [`event_source`](super::request_builder::RequestBuilder::event_source) connects again. A client's read timeout holds for the silence between
+    /// [`event_source`](super::super::request_builder::RequestBuilder::event_source) connects again. A client's read timeout holds for the silence between
     /// events too; `.timeout(…)` on the request sets another one.
     ///
     /// # Example

@@ -526,8 +526,12 @@ let client = Client::builder().basic_auth("token", None::<&str>).build()?;"#
         running r#"
 let client = Client::builder().bearer_auth("token").build()?;"#
     )]
-    pub fn bearer_auth(self, token: impl fmt::Display) -> Self {
-        self.auth(BearerAuth::new(token.to_string()))
+    pub fn bearer_auth(mut self, token: impl fmt::Display) -> Self {
+        let auth = BearerAuth::new(token.to_string());
+        if let Err(error) = auth.value() {
+            self.fail(error);
+        }
+        self.auth(auth)
     }
 
     /// Keeps what servers set in the cookie jar and sends the jar's cookies, or does neither. Default: it does both.

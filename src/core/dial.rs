@@ -262,7 +262,11 @@ async fn open(
     }
     let host = origin.host_name();
     let begun = Instant::now();
-    let addresses = look_up(config, host, wait.until).await?;
+    let found = look_up(config, host, wait.until).await;
+    let addresses = found.map_err(|error| match trip.way.via {
+        Some(_) => of_proxy(error, origin),
+        None => error,
+    })?;
     let addresses = attempt_order(addresses, origin.port);
     trip.tell(|now| EventKind::Resolved {
         addresses: addresses.len(),

@@ -62,6 +62,10 @@ async fn a_page_whose_wait_was_given_up_is_not_lost() {
         let third = pages.next().await.unwrap().unwrap();
         assert_eq!(third.text().await.unwrap(), "3");
         assert!(pages.next().await.is_none());
-        assert_eq!(server.requests().len(), 3 * polls, "none is asked for twice");
+        assert_eq!(
+            server.requests().len(),
+            3 * polls,
+            "none is asked for twice"
+        );
     }
 }

@@ -189,6 +189,7 @@ assert_eq!(mock.last_call().unwrap().headers()["last-event-id"], "41");"#
     /// Returns the ID that the next connection would send: that of the event given last, or of the last one before it that had one; empty
     /// where none had.
     ///
+    /// White space around it does not go into the header, and an ID with control characters, for which it has no room, is not sent at all.
     /// Kept somewhere, it lets another run go on from here, by [`initial_last_event_id`](EventSource::initial_last_event_id).
     pub fn last_event_id(&self) -> &str {
         self.events.last_event_id()

@@ -30,8 +30,8 @@ use crate::sse::{self, Event, Events, Reconnects, Verdict};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The longest wait: what does not fit the clock ends with it.
-const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// The longest wait that a server can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// The events of a URL, connection after connection; made by [`RequestBuilder::event_source`](super::request_builder::RequestBuilder::event_source).
 ///
@@ -45,7 +45,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// | the end of the stream; a timeout, a network or proxy error, a stream cut off | another connection |
 /// | the same before the first stream was open | an error; another connection with [`retry_initial`](EventSource::retry_initial) |
 /// | 204 | the end |
-/// | 429, 502, 503 or 504, see [`retry_statuses`](EventSource::retry_statuses) | as a network error; `Retry-After` counts where it is longer |
+/// | 429, 502, 503 or 504, see [`retry_statuses`](EventSource::retry_statuses) | as a network error; `Retry-After` counts where it is longer, up to an hour |
 /// | another status that is not 2xx | `HttpStatus` |
 /// | another `content-type` than `text/event-stream` | `RemoteProtocolError` |
 /// | an event larger than [`max_event_size`](EventSource::max_event_size) | `LimitExceeded` |

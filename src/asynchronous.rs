@@ -96,7 +96,7 @@ pub(crate) use self::connecting::AroundConnect;
 pub use self::core::builder::ClientBuilder;
 pub use self::core::client::Client;
 pub use self::core::event_source::EventSource;
-use self::core::event_source::{Came, Step};
+use self::core::event_source::{Came, Step, ask};
 pub use self::core::iter::Iter;
 pub use self::core::pages::Pages;
 pub use self::core::request_builder::RequestBuilder;
@@ -269,10 +269,8 @@ impl Stream for EventSource {
                     Came::Time
                 })),
                 Step::Send(request) => {
-                    let client = this.client.clone();
-                    this.pending.begin(Box::pin(async move {
-                        Came::Answer(client.start(request).await)
-                    }));
+                    let asking = ask(this.client.clone(), request);
+                    this.pending.begin(Box::pin(asking));
                 }
             }
         }
@@ -286,13 +284,10 @@ impl Stream for Pages {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         if this.pending.is_idle() {
-            let Some(mut walk) = this.walk.take() else {
+            let Some(walk) = this.walk.take() else {
                 return Poll::Ready(None);
             };
-            this.pending.begin(Box::pin(async move {
-                let page = walk.step().await;
-                (walk, page)
-            }));
+            this.pending.begin(Box::pin(walk.step()));
         }
         match ready!(this.pending.poll(cx)) {
             Some((walk, page)) => {

@@ -144,6 +144,13 @@ pub enum ErrorKind {
     App,
 }
 
+impl fmt::Display for ErrorKind {
+    /// Writes the kind's name, as the beginning of an error's own text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 /// What the client was doing when an [`Error`] came up.
 ///
 /// ```
@@ -377,7 +384,15 @@ impl Error {
         self
     }
 
-    pub(crate) fn message(&self) -> &str {
+    /// Returns what happened in words, without kind, phase, host and hint, which `Display` adds.
+    ///
+    /// ```
+    /// let error = dimorph::Url::parse("x").map(drop).unwrap_err();
+    /// let error = dimorph::Error::other(error);
+    /// assert_eq!(error.message(), "relative URL without a base");
+    /// assert_eq!(error.to_string(), "App: relative URL without a base");
+    /// ```
+    pub fn message(&self) -> &str {
         &self.inner.message
     }
 

@@ -24,6 +24,17 @@ pub(crate) const HTTP1_SERVER: &str =
 /// Nobody gave a connection back.
 pub(crate) const POOL_IS_TAKEN: &str = "a response that is neither read to its end nor dropped keeps its connection; `pool_limits` allows more";
 
+/// Says what to try with a URL that does not parse.
+pub(crate) fn of_url(url: &str) -> Option<&'static str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    (host.matches(':').count() > 1 && !host.starts_with('['))
+        .then_some("an IPv6 address stands in brackets: `http://[::1]:8080/`")
+}
+
 /// Says what to try after an answer that is none of HTTP/1.1.
 pub(crate) fn of_answer(error: &H1Error) -> Option<&'static str> {
     match error {
@@ -64,6 +75,9 @@ pub(crate) fn of_refusal(
             false => "credentials for it go into its URL, or into `Proxy::basic_auth`",
         });
     }
+    if status.is_server_error() {
+        return Some("the proxy could not reach the server");
+    }
     is_page(headers).then_some(
         "it answered with an HTML page: is this a proxy, or does it want a log-in first?",
     )
@@ -78,8 +92,13 @@ pub(crate) fn is_page(headers: &HeaderMap) -> bool {
     essence.trim_ascii().eq_ignore_ascii_case(b"text/html")
 }
 
-/// Says what to try after a 400 that a server of TLS gives to plain text.
+/// Says what to try after a 400 that a server of TLS gives to plain text, or a status that only proxies give.
 pub(crate) fn of_status(status: StatusCode, url: &Url) -> Option<&'static str> {
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Some(
+            "the proxy says so: credentials for it go into its URL, or into `Proxy::basic_auth`",
+        );
+    }
     let asks_tls = matches!(url.port(), Some(443 | 8443)) && url.scheme() == "http";
     (asks_tls && status == StatusCode::BAD_REQUEST)
         .then_some("this port usually speaks TLS: is the URL meant to be https://?")
@@ -107,6 +126,22 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_address_without_brackets_is_seen() {
+        let cases = [
+            ("http://::1/", true),
+            ("http://::1:8080/x", true),
+            ("https://user:pass@fe80::1/", true),
+            ("http://[::1/", false),
+            ("http://h:99999/", false),
+            ("http://user:pass@h:x/", false),
+            ("http:///x::y", false),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(of_url(url).is_some(), expected, "{url}");
+        }
+    }
+
+    #[test]
     fn a_proxys_refusal_is_read_by_status_and_type() {
         let page = HeaderMap::from_iter([(CONTENT_TYPE, "text/html".parse().unwrap())]);
         let none = HeaderMap::new();
@@ -115,7 +150,9 @@ mod tests {
             (407, &none, true, Some("does not accept")),
             (403, &page, true, Some("HTML page")),
             (302, &page, false, Some("HTML page")),
-            (502, &none, false, None),
+            (502, &none, false, Some("could not reach")),
+            (500, &page, false, Some("could not reach")),
+            (403, &none, false, None),
         ];
         for (status, headers, identified, words) in cases {
             let hint = of_refusal(StatusCode::from_u16(status).unwrap(), headers, identified);
@@ -128,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_400_to_plain_text_on_a_port_of_tls_points_to_https() {
+    fn a_400_to_plain_text_on_a_port_of_tls_points_to_https_and_407_to_the_proxy() {
         let cases = [
             (400, "http://h:443/", true),
             (400, "http://h:8443/x", true),
@@ -136,6 +173,7 @@ mod tests {
             (400, "https://h:8443/", false),
             (400, "http://h/", false),
             (404, "http://h:443/", false),
+            (407, "http://h/", true),
         ];
         for (status, url, expected) in cases {
             let status = StatusCode::from_u16(status).unwrap();

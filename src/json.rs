@@ -47,7 +47,7 @@ fn text(bytes: &[u8]) -> Result<Cow<'_, [u8]>, serde_json::Error> {
         (width, bom) => match width.decode(&bytes[bom..]) {
             Some(text) => Ok(Cow::Owned(text.into_bytes())),
             None => {
-                let message = format_args!("the body is not valid {width:?}");
+                let message = format!("the body is not valid {width:?}");
                 Err(serde_json::Error::custom(message))
             }
         },

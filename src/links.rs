@@ -33,9 +33,20 @@ impl Links {
     /// Keys the links by relation, or by target where a link has none. Of two links with one key
     /// the later one counts, as in HTTPX.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+        Links::keyed(parse_links(headers))
+    }
+
+    /// The same of those that are the document's own: with an anchor a link is another one's (RFC 8288 section 3.2).
+    pub(crate) fn of_the_document(headers: &HeaderMap) -> Self {
+        let mut links = parse_links(headers);
+        links.retain(|link| link.param("anchor").is_none());
+        Links::keyed(links)
+    }
+
+    fn keyed(all: Vec<Link>) -> Self {
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut links: Vec<Link> = Vec::new();
-        for link in parse_links(headers) {
+        for link in all {
             match places.entry(link.key().to_owned()) {
                 Entry::Occupied(place) => links[*place.get()] = link,
                 Entry::Vacant(place) => {
@@ -371,6 +382,17 @@ mod tests {
             (next.rel(), next.param("type")),
             (Some("next"), Some("text/html"))
         );
+    }
+
+    #[test]
+    fn a_link_of_another_document_takes_no_place_among_its_own() {
+        let field = "</2>; rel=next, </x>; rel=next; anchor=\"/other\"";
+        let headers = headers(&[field]);
+        let own = Links::of_the_document(&headers);
+        assert_eq!(own.get("next").map(Link::url), Some("/2"));
+        assert_eq!(own.len(), 1);
+        let all = Links::from_headers(&headers);
+        assert_eq!(all.get("next").map(Link::url), Some("/x"));
     }
 
     #[test]

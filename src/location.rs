@@ -12,6 +12,7 @@ use url::{Position, Url};
 
 use crate::config::URL_LIMIT;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::hints;
 
 /// Scheme, host and port of a URL (RFC 6454), borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +47,17 @@ pub(crate) struct Location {
 impl Location {
     /// Parses an absolute URL.
     pub(crate) fn parse(input: &str) -> Result<Location> {
+        Location::parse_or(
+            input,
+            "the URL has no scheme, and there is no base_url before it",
+        )
+    }
+
+    /// Parses an absolute URL; `no_scheme` is said of one that is not.
+    fn parse_or(input: &str, no_scheme: &'static str) -> Result<Location> {
         match Location::parse_plain(input) {
             Some(location) => Ok(location),
-            None => Location::parse_any(input),
+            None => Location::parse_any(input, no_scheme),
         }
     }
 
@@ -151,7 +160,7 @@ impl Location {
         })
     }
 
-    fn parse_any(input: &str) -> Result<Location> {
+    fn parse_any(input: &str, no_scheme: &'static str) -> Result<Location> {
         if input.len() > URL_LIMIT {
             return Err(invalid(format!("the URL is longer than {URL_LIMIT} bytes")));
         }
@@ -161,7 +170,7 @@ impl Location {
                     "the URL has no scheme: did you mean `http://{}`?",
                     redact(input).escape_debug()
                 ),
-                _ => "the URL has no scheme, and there is no base_url before it".to_owned(),
+                _ => no_scheme.to_owned(),
             }));
         }
         // The WHATWG rules drop tabs and newlines from the middle of a URL; nobody means them.
@@ -176,6 +185,7 @@ impl Location {
                 url::ParseError::EmptyHost => "the URL has no host".to_owned(),
                 other => format!("the URL does not parse: {other}"),
             })
+            .with_hint(hints::of_url(input))
         })?;
         Location::from_url(url)
     }
@@ -349,7 +359,7 @@ pub(crate) struct BaseUrl {
 
 impl BaseUrl {
     pub(crate) fn parse(input: &str) -> Result<BaseUrl> {
-        let mut url = Location::parse(input)?.into_url();
+        let mut url = Location::parse_or(input, "the URL has no scheme")?.into_url();
         // HTTPX shows a base_url with its final slash.
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());

@@ -21,6 +21,10 @@ use crate::request::Request;
 /// assert_eq!(request.headers()["accept"], "text/plain");
 /// # Ok::<(), dimorph::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no name of a header",
+    note = "text, a `HeaderName`, and the `Option<HeaderName>` of a `HeaderMap` that is iterated over are; a map is iterated over by value"
+)]
 pub trait HeaderKey {
     #[doc(hidden)]
     fn parse(self) -> Result<Option<HeaderName>>;

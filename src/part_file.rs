@@ -31,6 +31,7 @@ impl PartFile {
             .file_name()
             .ok_or(io::ErrorKind::IsADirectory)?
             .to_owned();
+        let mode = Mode::of(&destination);
         let mut tries = 0;
         loop {
             let mut beside = OsString::from(".");
@@ -42,8 +43,11 @@ impl PartFile {
             beside.push(format!("{random:016x}.part"));
             let part = destination.with_file_name(beside);
             tries += 1;
-            match OpenOptions::new().write(true).create_new(true).open(&part) {
+            let mut options = OpenOptions::new();
+            mode.narrow(&mut options);
+            match options.write(true).create_new(true).open(&part) {
                 Ok(file) => {
+                    mode.widen(&file);
                     return Ok(PartFile {
                         file: Some(file),
                         part,
@@ -87,6 +91,51 @@ impl Drop for PartFile {
             let _ = fs::remove_file(&self.part);
         }
     }
+}
+
+/// The permissions of the file that is replaced: what its owner alone could read is not to become everybody's.
+#[cfg(unix)]
+struct Mode(Option<u32>);
+
+#[cfg(unix)]
+impl Mode {
+    fn of(destination: &Path) -> Mode {
+        use std::os::unix::fs::PermissionsExt;
+        let there = fs::symlink_metadata(destination).ok();
+        let file = there.filter(fs::Metadata::is_file);
+        Mode(file.map(|file| file.permissions().mode() & 0o777))
+    }
+
+    /// From the beginning: who has opened it once can read what is written later.
+    fn narrow(&self, options: &mut OpenOptions) {
+        use std::os::unix::fs::OpenOptionsExt;
+        if let Some(mode) = self.0 {
+            options.mode(mode);
+        }
+    }
+
+    /// Gives back what the umask took. Where the file system knows of no permissions, they stay as they are.
+    fn widen(&self, file: &File) {
+        use std::os::unix::fs::PermissionsExt;
+        if let Some(mode) = self.0 {
+            let _ = file.set_permissions(fs::Permissions::from_mode(mode));
+        }
+    }
+}
+
+/// Elsewhere a file has those of its folder.
+#[cfg(not(unix))]
+struct Mode;
+
+#[cfg(not(unix))]
+impl Mode {
+    fn of(_: &Path) -> Mode {
+        Mode
+    }
+
+    fn narrow(&self, _: &mut OpenOptions) {}
+
+    fn widen(&self, _: &File) {}
 }
 
 /// Refuses what is not to be replaced by a file: above all a device, which renaming would put aside for a regular file of its name.
@@ -194,6 +243,39 @@ mod tests {
         let error = PartFile::create(&folder.0.join("none/a")).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert!(folder.names().is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_part_can_be_read_by_those_alone_who_can_read_what_it_replaces() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let folder = Folder::new("mode");
+        let to = folder.0.join("a");
+        for (before, after) in [
+            (0o600, 0o600),
+            (0o666, 0o666),
+            (0o444, 0o444),
+            (0o4755, 0o755),
+        ] {
+            fs::write(&to, "old").unwrap();
+            fs::set_permissions(&to, fs::Permissions::from_mode(before)).unwrap();
+            let mut part = PartFile::create(&to).unwrap();
+            assert_eq!(mode(&part.part), after);
+            part.write(b"new").unwrap();
+            part.place().unwrap();
+            assert_eq!(mode(&to), after);
+            assert_eq!(fs::read(&to).unwrap(), b"new");
+            fs::remove_file(&to).unwrap();
+        }
+        // A link is replaced, and so are its permissions, which are none.
+        let other = folder.0.join("other");
+        fs::write(&other, "").unwrap();
+        let any = mode(&other);
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&other, &to).unwrap();
+        PartFile::create(&to).unwrap().place().unwrap();
+        assert_eq!(mode(&to), any);
     }
 
     #[cfg(unix)]

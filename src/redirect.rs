@@ -129,11 +129,10 @@ fn next_method(method: &Method, status: StatusCode) -> Method {
 /// Where `target`, which is called `what`, leads, seen from `current`.
 fn next_url(current: &Url, target: &[u8], what: &str) -> Result<Url> {
     let bad = |why: &str| {
-        let shown: String = String::from_utf8_lossy(target)
-            .escape_debug()
-            .take(100)
-            .collect();
+        let shown = String::from_utf8_lossy(target);
+        // First: a cut could take away the `@` that tells them.
         let shown = without_credentials(&shown);
+        let shown: String = shown.escape_debug().take(100).collect();
         Error::new(
             ErrorKind::RemoteProtocolError,
             format!("{what} `{shown}` {why}"),
@@ -419,6 +418,19 @@ mod tests {
                 Ok(url) => assert_eq!(next.unwrap().url().as_str(), url),
                 Err(kind) => assert_eq!(next.unwrap_err().kind(), kind, "{location}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_bad_location_is_shown_without_credentials() {
+        let long: &'static str = format!("https://tom:{}@:443/", "mot123".repeat(30)).leak();
+        for location in ["https://tom:mot123@:443/", long] {
+            let request = request(Method::GET, "https://example.org/", &[]);
+            let error = follow(&request, 302, location).unwrap_err().to_string();
+            assert!(
+                error.contains(":443/") && !error.contains("mot123"),
+                "{error}"
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::lines::LineSplitter;
 use crate::text::TextDecoder;
 
-/// Turns the pieces of a body into items, without I/O: bytes, text or lines. The types of this crate alone implement it.
+/// Turns the pieces of a body into items, without I/O: bytes, text, lines or events. The types of this crate alone implement it.
 ///
 /// ```
 /// use dimorph::{Lines, Result, Shape};

@@ -54,6 +54,10 @@ use crate::transport::{Handled, Handler, Mock, Nothing};
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no transport of `dimorph::asynchronous`",
+    note = "a layer such as `Retry` is one over something to send by: `Retry::new(3).over(Client::new())`"
+)]
 pub trait Transport: Send + Sync {
     /// Sends a request, and returns its response; see `Response::from` for how to make one. The client fills in request, URL and elapsed time.
     ///

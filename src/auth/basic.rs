@@ -109,18 +109,25 @@ impl BearerAuth {
             token: token.as_ref().into(),
         }
     }
-}
 
-impl Auth for BearerAuth {
-    fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a> {
-        let value = secret(&format!("Bearer {}", self.token)).ok_or_else(|| {
+    /// The value of the field.
+    ///
+    /// # Errors
+    /// `LocalProtocolError` where there can be none.
+    pub(crate) fn value(&self) -> Result<HeaderValue> {
+        secret(&format!("Bearer {}", self.token)).ok_or_else(|| {
             Error::new(
                 ErrorKind::LocalProtocolError,
                 "the bearer token holds a character that no header may hold",
             )
             .in_phase(Phase::Auth)
-        });
-        authorized(request, value)
+        })
+    }
+}
+
+impl Auth for BearerAuth {
+    fn auth_flow<'a>(&'a self, request: Request) -> AuthFlow<'a> {
+        authorized(request, self.value())
     }
 }
 

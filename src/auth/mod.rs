@@ -133,6 +133,10 @@ auth_by_pointer!(Arc, Box);
 /// client.get("https://example.org/").auth(DigestAuth::new("user", "password"));
 /// client.get("https://example.org/").auth(auth_fn(|request| request));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no authentication scheme",
+    note = "a pair `(user, password)`, `DigestAuth::new`, `BearerAuth::new` or `bearer_auth`, `auth_fn`, `NetrcAuth` and types of your own that are `Auth` are"
+)]
 pub trait IntoAuth {
     #[doc(hidden)]
     fn into_auth(self) -> Arc<dyn Auth>;

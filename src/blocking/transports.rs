@@ -51,6 +51,10 @@ use crate::transport::{Handled, Handler, Mock, Nothing};
 /// assert_eq!(client.post("http://example.org/").body("hello").send()?.text()?, "hello");
 /// # Ok::<(), dimorph::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no transport of `dimorph::blocking`",
+    note = "a layer such as `Retry` is one over something to send by: `Retry::new(3).over(Client::new())`"
+)]
 pub trait Transport: Send + Sync {
     /// Sends a request, and returns its response; see `Response::from` for how to make one. The client fills in request, URL and elapsed time.
     ///

@@ -86,7 +86,7 @@ pub(crate) async fn dial(config: &ClientConfig, trip: &Trip<'_>) -> Result<Diale
         let deadline = wait.deadline(begun);
         // On loopback a connection may stand before any clock is looked at; zero is a timeout all the same.
         let connected = match deadline.is_some_and(|deadline| deadline <= begun) {
-            true => Err(Error::timeout(ErrorKind::ConnectTimeout, limit).in_phase(Phase::Connect)),
+            true => Err(Error::timeout(ErrorKind::ConnectTimeout, None).in_phase(Phase::Connect)),
             false => connect(config, trip, deadline).await,
         };
         let error = match connected {
@@ -103,8 +103,11 @@ pub(crate) async fn dial(config: &ClientConfig, trip: &Trip<'_>) -> Result<Diale
                 return Err(Error::timeout(ErrorKind::TotalTimeout, None).in_phase(Phase::Connect));
             }
             if retry == config.retries {
-                return Err(Error::timeout(ErrorKind::ConnectTimeout, limit)
-                    .in_phase(error.phase().unwrap_or(Phase::Connect)));
+                let error = match limit {
+                    Some(limit) => error.with_message(|what| format!("{what} within {limit:?}")),
+                    None => error,
+                };
+                return Err(error.in_phase(Phase::Connect));
             }
         }
         if retry == config.retries || !error.is_connect() {
@@ -259,7 +262,11 @@ async fn open(
     }
     let host = origin.host_name();
     let begun = Instant::now();
-    let addresses = look_up(config, host, wait.until).await?;
+    let found = look_up(config, host, wait.until).await;
+    let addresses = found.map_err(|error| match trip.way.via {
+        Some(_) => of_proxy(error, origin),
+        None => error,
+    })?;
     let addresses = attempt_order(addresses, origin.port);
     trip.tell(|now| EventKind::Resolved {
         addresses: addresses.len(),
@@ -276,7 +283,11 @@ async fn open(
             Some(local) => format!("{host} from {local}"),
             None => host,
         };
-        failed(error, Phase::Connect, &what)
+        let error = failed(error, Phase::Connect, &what);
+        match trip.way.via {
+            Some(_) if error.is_timeout() => of_proxy(error, origin),
+            _ => error,
+        }
     })?;
     connected_to(trip, &stream, begun);
     Ok(stream)

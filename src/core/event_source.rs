@@ -9,7 +9,8 @@
 //!                        └─ 204, another status or type, too many: Ended
 //! ```
 //!
-//! `step` says what to wait for next, and nothing changes until that has come: a wait that is given up is begun again.
+//! `step` says what to wait for next, and nothing changes until that has come: a wait that is given up is begun again, but for a connection
+//! being made, which is gone on with.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
@@ -29,8 +30,8 @@ use crate::sse::{self, Event, Events, Reconnects, Verdict};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The longest wait: what does not fit the clock ends with it.
-const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// The longest wait that a server can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// The events of a URL, connection after connection; made by [`RequestBuilder::event_source`](super::request_builder::RequestBuilder::event_source).
 ///
@@ -44,7 +45,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// | the end of the stream; a timeout, a network or proxy error, a stream cut off | another connection |
 /// | the same before the first stream was open | an error; another connection with [`retry_initial`](EventSource::retry_initial) |
 /// | 204 | the end |
-/// | 429, 502, 503 or 504, see [`retry_statuses`](EventSource::retry_statuses) | as a network error; `Retry-After` counts where it is longer |
+/// | 429, 502, 503 or 504, see [`retry_statuses`](EventSource::retry_statuses) | as a network error; `Retry-After` counts where it is longer, up to an hour |
 /// | another status that is not 2xx | `HttpStatus` |
 /// | another `content-type` than `text/event-stream` | `RemoteProtocolError` |
 /// | an event larger than [`max_event_size`](EventSource::max_event_size) | `LimitExceeded` |
@@ -188,6 +189,7 @@ assert_eq!(mock.last_call().unwrap().headers()["last-event-id"], "41");"#
     /// Returns the ID that the next connection would send: that of the event given last, or of the last one before it that had one; empty
     /// where none had.
     ///
+    /// White space around it does not go into the header, and an ID with control characters, for which it has no room, is not sent at all.
     /// Kept somewhere, it lets another run go on from here, by [`initial_last_event_id`](EventSource::initial_last_event_id).
     pub fn last_event_id(&self) -> &str {
         self.events.last_event_id()
@@ -347,7 +349,7 @@ assert_eq!(mock.last_call().unwrap().headers()["last-event-id"], "41");"#
 impl EventSource {
     /// Gives the next event, however many connections it takes; `None` at the end.
     ///
-    /// The async form can be given up at any point, in `select!` for one, and no event is lost.
+    /// The async form can be given up at any point, in `select!` for one: no event is lost, and no request is made twice.
     ///
     /// # Errors
     /// Those that the [table](EventSource) names, and what [`RequestBuilder::build`](super::request_builder::RequestBuilder::build) says of the request.
@@ -375,12 +377,20 @@ impl EventSource {
                     self.came(Came::Time);
                 }
                 Step::Send(request) => {
-                    let answer = self.client.start(request).await;
-                    self.came(Came::Answer(answer));
+                    let asking = ask(self.client.clone(), request);
+                    if let Some(came) = self.pending.run(asking).await {
+                        self.came(came);
+                    }
                 }
             }
         }
     }
+}
+
+/// Connects, apart from the source: whoever gives up waiting for it has not sent the request for nothing.
+#[dual]
+pub(crate) async fn ask(client: Client, request: Request) -> Came {
+    Came::Answer(client.start(request).await)
 }
 
 impl fmt::Debug for EventSource {

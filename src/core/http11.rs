@@ -9,6 +9,7 @@ use http::header::PROXY_AUTHORIZATION;
 use super::connection::Connection;
 use super::dual;
 use super::send::Trip;
+use super::tls_stream::hint_of;
 use super::upload::{SMALL_BODY, Sent, Upload};
 use crate::config::{CONTINUE_TIMEOUT, Timeout, Wait};
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -136,7 +137,9 @@ impl Waits {
                     Error::timeout(timeout, limit)
                 }
             }
-            _ => Error::new(kind, error.to_string()).with_source(error),
+            _ => Error::new(kind, error.to_string())
+                .with_hint(hint_of(&error))
+                .with_source(error),
         }
     }
 }

@@ -14,6 +14,11 @@ use crate::tls_info::TlsInfo;
 #[derive(Debug)]
 pub(crate) enum TlsSession {}
 
+/// As in `tls_stream.rs`.
+pub(crate) fn hint_of(_error: &io::Error) -> Option<&'static str> {
+    None
+}
+
 impl TlsSession {
     pub(crate) fn try_send(&mut self, _io: &mut Layer, _bytes: &[u8]) -> io::Result<usize> {
         match *self {}

@@ -12,13 +12,14 @@ use super::client::Client;
 use super::response::Response;
 use super::{dual, rt};
 use crate::error::{Error, ErrorKind, Result};
+use crate::links::Links;
 use crate::redirect;
 use crate::request::Request;
 
 /// The pages of a listing, made by [`RequestBuilder::pages`](super::request_builder::RequestBuilder::pages).
 ///
 /// It ends after a page without a link to the next one, after a page whose status is an error, and after the first error. A call of
-/// [`next`](Pages::next) that is given up, in the async form, is made up for by the following one, which asks for the same page again.
+/// [`next`](Pages::next) that is given up, in the async form, is gone on with by the following one: no page is lost, and none is asked for twice.
 ///
 /// # Example
 ///
@@ -34,11 +35,14 @@ assert_eq!(texts, ["one", "two"]);"#
 )]
 #[must_use = "no page is asked for before `next` is called"]
 pub struct Pages {
-    /// Away while a poll has it.
+    /// Away while a page is asked for.
     pub(crate) walk: Option<Walk>,
-    /// A page that a poll began to ask for.
-    pub(crate) pending: rt::Pending<(Walk, Option<Result<Response>>)>,
+    /// The page that is asked for.
+    pub(crate) pending: rt::Pending<Stepped>,
 }
+
+/// What came of a step, and who made it.
+pub(crate) type Stepped = (Walk, Option<Result<Response>>);
 
 /// What a walk from page to page needs.
 pub(crate) struct Walk {
@@ -101,33 +105,35 @@ impl Pages {
         reason = "the blocking form implements it too; the inherent method is one text for both"
     )]
     pub async fn next(&mut self) -> Option<Result<Response>> {
-        if let Some((walk, page)) = self.pending.settle().await {
-            self.walk = Some(walk);
-            return page;
-        }
-        self.walk.as_mut()?.step().await
+        let stepped = match self.walk.take() {
+            Some(walk) => self.pending.run(walk.step()).await,
+            None => self.pending.settle().await,
+        };
+        let (walk, page) = stepped?;
+        self.walk = Some(walk);
+        page
     }
 }
 
 #[dual]
 impl Walk {
-    /// Asks for a page. Where that is given up, the next step asks for it again.
-    pub(crate) async fn step(&mut self) -> Option<Result<Response>> {
+    /// Asks for a page.
+    pub(crate) async fn step(mut self) -> Stepped {
         if self.left == 0 {
             self.next = None;
         }
-        let request = match self.next.take()? {
-            Ok(request) => request,
-            Err(error) => return Some(Err(error)),
+        let request = match self.next.take() {
+            None => return (self, None),
+            Some(Err(error)) => return (self, Some(Err(error))),
+            Some(Ok(request)) => request,
         };
-        self.next = Some(Ok(request.shadow()));
+        let asked = request.shadow();
         let page = self.client.start(request).await;
-        let asked = self.next.take();
         self.left -= 1;
-        if let (Ok(response), Some(Ok(asked))) = (&page, asked) {
+        if let Ok(response) = &page {
             self.next = self.after(&asked, response);
         }
-        Some(page)
+        (self, Some(page))
     }
 }
 
@@ -137,11 +143,9 @@ impl Walk {
         if response.is_error() || self.left == 0 {
             return None;
         }
-        let links = response.links();
-        // With an anchor it is another document's link (RFC 8288 section 3.2).
-        let next = links
-            .iter()
-            .find(|link| link.has_relation("next") && link.param("anchor").is_none())?;
+        let links = Links::of_the_document(response.headers());
+        // Not `get`, which finds a link without a relation by its target.
+        let next = links.iter().find(|link| link.has_relation("next"))?;
         let config = self.client.config();
         let next = redirect::next_page(asked, &hops(asked, response), next.url(), config);
         let next = next.and_then(|next| match self.is_new(next.method(), next.url()) {

@@ -163,6 +163,7 @@ assert!(!request.headers().contains_key("user-agent"));"#
     ///
     /// They come behind the URL's own and the client's; a key given here replaces theirs of that name, where it stood. A list repeats its key,
     /// `None` is sent as `a=`, `true` as `true`. Unlike in HTTPX since 0.18, the URL's own query is never lost.
+    /// Called again it adds, as [`header`](RequestBuilder::header) does, and keeps what an earlier call gave by the same name.
     ///
     /// # Example
     ///
@@ -259,6 +260,8 @@ assert_eq!(request.headers()["cookie"], "a=1; b=2");"#
     /// Bytes, text and files are sent with a `content-length`, and can be sent again; readers and streams are sent once, chunked unless they
     /// are [sized](Body::sized).
     ///
+    /// The body is the request's own: text and bytes are given away, as `String` and `Vec<u8>`, or are `'static`.
+    ///
     /// # Example
     ///
     #[doc = example!(
@@ -354,6 +357,9 @@ assert_eq!(request.content(), Some(&b"user=ada&word=a%26b"[..]));"#
     /// Authenticates this request, whatever the client says: a pair of user name and password, or an [`Auth`](crate::Auth).
     ///
     /// It goes before an `authorization` header, the URL's user and password and the netrc file, too. Redirects to another origin go without.
+    ///
+    /// A token goes to [`bearer_auth`](RequestBuilder::bearer_auth), a closure into [`auth_fn`](crate::auth_fn), and a scheme that several
+    /// requests share into an [`Arc`](std::sync::Arc).
     ///
     /// # Example
     ///

@@ -15,8 +15,8 @@ impl Response {
     ///
     /// They are written to a new file beside it, `.name.RANDOM.part`, which takes its place in one step once it is whole and on the disk
     /// (`fsync`). When anything fails before, that file is removed, and one that was at `path` is untouched.
-    /// A file that is replaced is gone with its permissions; the new one has those of any new file. A symbolic link is replaced, not
-    /// followed. Directories are not made.
+    /// On Unix it has the permissions of the file that it replaces, from its first byte on; where there is none, those of any new file. A
+    /// symbolic link is replaced, not followed. Directories are not made.
     ///
     /// The body of an error is saved like any other: call [`error_for_status`](Response::error_for_status) before, where only
     /// success is wanted.

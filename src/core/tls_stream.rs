@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::hints;
 use crate::location::Origin;
 use crate::pool_state::Protocol;
-use crate::tls;
+use crate::tls::{self, Fault};
 use crate::tls_info::TlsInfo;
 
 /// The first reads: enough for a handshake flight or a small response.
@@ -406,20 +406,19 @@ impl Write for Outgoing<'_> {
 }
 
 fn broken(error: rustls::Error) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
+    io::Error::new(io::ErrorKind::InvalidData, Fault(error))
+}
+
+/// What to try after a failed read or write.
+pub(crate) fn hint_of(error: &io::Error) -> Option<&'static str> {
+    Fault::within(error).and_then(hints::of_handshake)
 }
 
 fn handshake_failed(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::TimedOut {
         return Error::timeout(ErrorKind::ConnectTimeout, None);
     }
-    let fault = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    Error::new(
-        ErrorKind::ConnectError,
-        fault.map_or_else(|| error.to_string(), tls::describe),
-    )
-    .with_hint(fault.and_then(hints::of_handshake))
-    .with_source(error)
+    Error::new(ErrorKind::ConnectError, error.to_string())
+        .with_hint(hint_of(&error))
+        .with_source(error)
 }

@@ -92,6 +92,8 @@ fn proxy((name, value): (&'static str, OsString)) -> Result<Proxy> {
     };
     let made = match split_scheme(text) {
         Some(_) => Proxy::new(text),
+        // A scheme with a slash too few is no host.
+        None if text.contains(":/") => Proxy::new(text),
         None => Proxy::new(format!("http://{text}")),
     };
     made.map_err(|error| Error::builder(format!("{name}: {}", error.message())).with_source(error))
@@ -195,6 +197,7 @@ mod tests {
             "tom:mot123://@p",
             "http://tom:mot123@[::1%25eth0]",
             "http://tom:mot123@p p",
+            "http:/tom:mot123@p",
         ];
         for value in table {
             for name in ["http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {

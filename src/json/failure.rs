@@ -92,13 +92,21 @@ fn valueless(error: &serde_json::Error) -> Option<String> {
             words.push('…');
             break;
         }
-        match KINDS.iter().find(|kind| rest.starts_with(kind.opens)) {
+        let repeated = KINDS.iter().find(|kind| rest.starts_with(kind.opens));
+        match repeated.filter(|kind| !kind.is_short_name(rest)) {
             Some(kind) => {
                 words.push_str(kind.instead);
                 rest = (kind.rest)(&rest[kind.opens.len()..]);
             }
             None => {
-                words.push(next);
+                // What the peer names its fields is not to move somebody's cursor, to begin a line of a log, or to turn one round.
+                match next {
+                    '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                        words.extend(next.escape_unicode());
+                    }
+                    _ if next.is_control() => words.extend(next.escape_debug()),
+                    _ => words.push(next),
+                }
                 rest = &rest[next.len_utf8()..];
             }
         }
@@ -116,7 +124,20 @@ struct Repeated {
     rest: fn(&str) -> &str,
 }
 
-const KINDS: [Repeated; 6] = [
+impl Repeated {
+    /// Tells whether what stands behind is the name of a field, which leads to the place, and not data by its length.
+    fn is_short_name(&self, text: &str) -> bool {
+        let Some(name) = text.strip_prefix(UNKNOWN_FIELD) else {
+            return false;
+        };
+        self.opens == UNKNOWN_FIELD
+            && end_of_unknown(name).is_some_and(|end| name[..end].chars().nth(NAME_LIMIT).is_none())
+    }
+}
+
+const UNKNOWN_FIELD: &str = "unknown field `";
+
+const KINDS: [Repeated; 7] = [
     Repeated {
         opens: "string \"",
         instead: "a string",
@@ -149,16 +170,26 @@ const KINDS: [Repeated; 6] = [
     Repeated {
         opens: "unknown variant `",
         instead: "unknown variant",
-        // The names that are expected come from the type: the last one of these is its own, whatever the value is.
-        rest: |text| {
-            let end = [", expected ", ", there are no variants"]
-                .iter()
-                .filter_map(|end| text.rfind(&format!("`{end}")))
-                .max();
-            end.map_or("", |end| &text[end + 1..])
-        },
+        rest: behind_unknown,
+    },
+    Repeated {
+        opens: UNKNOWN_FIELD,
+        instead: "unknown field",
+        rest: behind_unknown,
     },
 ];
+
+fn behind_unknown(text: &str) -> &str {
+    end_of_unknown(text).map_or("", |end| &text[end + 1..])
+}
+
+/// The names that are expected come from the type: the last one of these is its own, whatever the value is.
+fn end_of_unknown(text: &str) -> Option<usize> {
+    ["`, expected ", "`, there are no "]
+        .into_iter()
+        .filter_map(|end| text.rfind(end))
+        .max()
+}
 
 fn behind_tick(text: &str) -> &str {
     text.find('`').map_or("", |end| &text[end + 1..])
@@ -304,6 +335,10 @@ mod tests {
                 ": unknown field `more`, expected one of `id`, `name`, `kind`, `letter` at line 1 column 24, in items[0].more",
             ),
             (
+                "{\"items\":[{\"id\":1,\"\\u001b[2J\\n\\u202e\":2}]}",
+                ": unknown field `\\u{1b}[2J\\n\\u{202e}`, expected one of `id`, `name`, `kind`, `letter` at line 1 column 37, in items[0][\"\\u{1b}[2J\\n\\u{202e}\"]",
+            ),
+            (
                 r#"{"items":[{}]}"#,
                 ": missing field `id` at line 1 column 12, in items[0]",
             ),
@@ -364,6 +399,24 @@ mod tests {
             let told = message::<Map>(format!("{{\"{key}\":[]}}").as_bytes());
             assert!(told.ends_with(expected), "{told}");
         }
+    }
+
+    #[test]
+    fn a_field_whose_name_is_long_is_not_named() {
+        let key = format!("mot123`, expected {}", "k".repeat(80));
+        let told = message::<Item>(format!("{{\"{key}\":1}}").as_bytes());
+        assert!(
+            told.starts_with(": unknown field, expected one of `id`,"),
+            "{told}"
+        );
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        let told = message::<Nothing>(br#"{"a":1}"#);
+        assert!(
+            told.starts_with(": unknown field `a`, there are no fields"),
+            "{told}"
+        );
     }
 
     #[test]

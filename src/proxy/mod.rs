@@ -378,6 +378,10 @@ impl fmt::Debug for Proxy {
 /// let client = Client::builder().proxy(proxy).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no proxy",
+    note = "a URL, as text or `Url`, and a `Proxy` are"
+)]
 pub trait IntoProxy {
     #[doc(hidden)]
     fn into_proxy(self) -> Result<Proxy>;

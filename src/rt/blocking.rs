@@ -455,6 +455,11 @@ impl<T> Pending<T> {
         true
     }
 
+    /// What was to be done is done when it comes here.
+    pub(crate) fn run(&mut self, value: T) -> Option<T> {
+        Some(value)
+    }
+
     pub(crate) fn settle(&mut self) -> Option<T> {
         None
     }

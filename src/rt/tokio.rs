@@ -441,6 +441,15 @@ impl<T> Pending<T> {
         Poll::Ready(Some(value))
     }
 
+    /// Does something that the next call goes on with where this one is given up.
+    pub(crate) async fn run(
+        &mut self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.begin(Box::pin(future));
+        self.settle().await
+    }
+
     /// Finishes what was begun, if anything was.
     pub(crate) async fn settle(&mut self) -> Option<T> {
         poll_fn(|cx| self.poll(cx)).await

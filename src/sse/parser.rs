@@ -138,8 +138,10 @@ impl Parser {
         };
         match name {
             b"data" => {
-                self.check(self.block.data.len() + value.len() + 1)?;
-                self.block.data += &String::from_utf8_lossy(value);
+                // U+FFFD is longer than the byte that it stands for.
+                let text = String::from_utf8_lossy(value);
+                self.check(self.block.data.len() + text.len() + 1)?;
+                self.block.data += &text;
                 self.block.data.push('\n');
             }
             b"event" => self.block.event = String::from_utf8_lossy(value).into_owned(),

@@ -153,7 +153,7 @@ fn wait(time: Duration, in_a_row: u32, fraction: f64) -> Duration {
             doubled.min(MOST_BACKOFF).max(quarter_more)
         }
     };
-    time + (ceiling - time).mul_f64(fraction)
+    time.saturating_add((ceiling - time).mul_f64(fraction))
 }
 
 #[cfg(test)]

@@ -1,9 +1,35 @@
 //! Why a handshake failed, in few words.
 
+use std::{fmt, io};
+
 use rustls::pki_types::UnixTime;
 use rustls::{
     AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved,
 };
+
+/// What ended a handshake or a session, in our words.
+#[derive(Debug)]
+pub(crate) struct Fault(pub(crate) Error);
+
+impl Fault {
+    /// What a failed read or write was about, where it was about TLS.
+    pub(crate) fn within(error: &io::Error) -> Option<&Error> {
+        let fault = error.get_ref()?.downcast_ref::<Fault>()?;
+        Some(&fault.0)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&describe(&self.0))
+    }
+}
+
+impl std::error::Error for Fault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
 
 /// Says why a TLS handshake or session failed. Holds nothing secret.
 pub(crate) fn describe(error: &Error) -> String {

@@ -7,9 +7,9 @@ use std::sync::mpsc::channel;
 use std::task::Poll;
 use std::time::Duration;
 
-use dimorph::PoolLimits;
 use dimorph::asynchronous::EventSource;
 use dimorph::sse::Event;
+use dimorph::{Body, PoolLimits};
 use futures_core::Stream;
 use sync_tests::{Reply, Server};
 
@@ -47,13 +47,12 @@ async fn a_wait_that_is_given_up_loses_no_event() {
     let mut source = client.get(server.url("/")).event_source();
     let mut ids = Vec::new();
     loop {
-        let mut step = 1;
+        // However little patience there is, what was begun is gone on with.
         let item = loop {
-            // A request that is given up is made again: with more patience each time it comes through.
-            match polled(step, source.next()).await {
-                Some(item) => break item,
-                None => step += 1,
+            if let Some(item) = polled(1, source.next()).await {
+                break item;
             }
+            tokio::task::yield_now().await;
         };
         match item {
             Some(event) => ids.push(event.unwrap().id().to_owned()),
@@ -61,6 +60,35 @@ async fn a_wait_that_is_given_up_loses_no_event() {
         }
     }
     assert_eq!(ids, ["0", "1", "2", "3"]);
+    assert_eq!(server.connections(), 5);
+}
+
+#[tokio::test]
+async fn what_was_posted_is_sent_once_however_often_the_wait_is_given_up() {
+    let server = Server::http(|request| match request.header("last-event-id") {
+        Some(_) => Reply::status(204),
+        None => Reply::chunked(["retry: 1\nid: 1\ndata: a\n\n"])
+            .header("content-type", "text/event-stream")
+            .after(50 * MS),
+    });
+    let client = client(PoolLimits::new());
+    let question = Body::from_reader(&b"question"[..]);
+    let mut source = client
+        .post(server.url("/"))
+        .body(question)
+        .event_source()
+        .max_reconnects(0);
+    let event = loop {
+        if let Some(item) = polled(1, source.next()).await {
+            break item.unwrap().unwrap();
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(event.data(), "a");
+    assert!(source.next().await.is_none());
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].body, b"question");
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ async fn a_page_whose_wait_was_given_up_is_not_lost() {
     let server = listing();
     let client = client(PoolLimits::default());
     for polls in 1..20 {
-        // By `next` the page is asked for again; a poll that began is gone on with.
+        // What was begun is gone on with.
         let mut pages = client.get(server.url("/1")).pages();
         let given_up = polled(polls, pages.next()).await;
         let first = match given_up {
@@ -62,5 +62,10 @@ async fn a_page_whose_wait_was_given_up_is_not_lost() {
         let third = pages.next().await.unwrap().unwrap();
         assert_eq!(third.text().await.unwrap(), "3");
         assert!(pages.next().await.is_none());
+        assert_eq!(
+            server.requests().len(),
+            3 * polls,
+            "none is asked for twice"
+        );
     }
 }

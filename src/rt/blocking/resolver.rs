@@ -47,6 +47,10 @@ pub(crate) fn resolve(host: &str, deadline: Option<Instant>) -> io::Result<Vec<S
         answer: Mutex::new(None),
         done: Event::default(),
     });
+    // What is over has no use for an answer, and might get one all the same.
+    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
     POOL.submit(job.clone())?;
     if !job.done.wait(deadline) {
         return Err(io::ErrorKind::TimedOut.into());

@@ -227,6 +227,16 @@ fn lines_and_events_have_a_limit() {
 }
 
 #[test]
+fn data_is_counted_as_it_is_held() {
+    // U+FFFD is longer than the byte that it stands for.
+    for (bytes, expected) in [(6, None), (7, Some(ErrorKind::LimitExceeded))] {
+        let stream = [b"data:", &vec![0xff; bytes][..], b"\n\n"].concat();
+        let (_, error, _) = parse(&[&stream], 20);
+        assert_eq!(error, expected, "{bytes}");
+    }
+}
+
+#[test]
 fn long_lines_and_many_of_them_take_linear_time() {
     let piece: &[u8] = b"0123456789";
     let mut pieces = vec![piece; 200_000];

@@ -198,7 +198,7 @@ impl Route {
         match name.parse() {
             Ok(name) => self.with(matcher(name)),
             Err(_) => {
-                self.problem = Some("a header name is not a token".to_owned());
+                self.problem = Some(format!("the header name {name:?} is not a token"));
                 self
             }
         }

@@ -44,7 +44,11 @@ async fn pages_follow_the_links_to_the_next_one_until_there_is_none() {
             "http://a.test/items?limit=2&page=2",
             "<http://a.test/items?page=3>; rel=\"last next\"",
         ),
-        ("http://a.test/items?page=3", "</items?page=2>; rel=prev"),
+        (
+            "http://a.test/items?page=3",
+            "</items?page=4>; rel=next, </appendix?page=2>; rel=next; anchor=\"/appendix\"",
+        ),
+        ("http://a.test/items?page=4", "</items?page=3>; rel=prev"),
     ]);
     let client = builder_to(&server)
         .header("x-client", "1")
@@ -64,7 +68,8 @@ async fn pages_follow_the_links_to_the_next_one_until_there_is_none() {
         [
             "http://a.test/items?key=k&limit=2",
             "http://a.test/items?limit=2&page=2",
-            "http://a.test/items?page=3"
+            "http://a.test/items?page=3",
+            "http://a.test/items?page=4"
         ]
     );
     for request in server.requests() {

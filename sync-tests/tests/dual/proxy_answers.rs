@@ -431,3 +431,25 @@ async fn a_host_that_the_proxy_cannot_reach_is_its_answer() {
     assert_eq!(error.status().map(|s| s.as_u16()), Some(502));
     assert_eq!(error.url().unwrap().host_str(), Some("nowhere.test"));
 }
+
+#[dual]
+#[form_test]
+async fn a_proxy_that_says_nothing_is_named_by_the_timeout() {
+    let silent = Server::wire(|wire| {
+        while !wire.read_some()?.is_empty() {}
+        Ok(())
+    });
+    let place = silent.address().to_string();
+    for scheme in ["https", "socks5h", "http"] {
+        let client = builder()
+            .proxy(format!("{scheme}://{place}"))
+            .timeout(dimorph::Timeout::new(ms(5000)).connect(ms(30)))
+            .build()
+            .unwrap();
+        let error = client.get("https://a.test/").send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectTimeout, "{error}");
+        let text = error.to_string();
+        let named = text.contains(&place) || text.contains("through the proxy");
+        assert!(named && text.contains("within 30ms"), "{text}");
+    }
+}

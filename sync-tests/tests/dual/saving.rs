@@ -230,7 +230,7 @@ async fn what_was_read_before_is_not_saved_unless_it_was_kept() {
 #[cfg(unix)]
 #[dual]
 #[form_test]
-async fn a_saved_file_has_the_mode_of_any_new_file() {
+async fn a_saved_file_has_the_mode_of_the_one_it_replaces_or_of_any_new_file() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, server, client) = (Folder::new(), server(), client());
     let other = folder.0.join("other");
@@ -239,4 +239,13 @@ async fn a_saved_file_has_the_mode_of_any_new_file() {
     response.save_to(folder.file()).await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
     assert_eq!(mode(&folder.file()), mode(&other));
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
+    let response = client.get(server.url("/sized")).send().await.unwrap();
+    let look = |_| {
+        let names = names(&folder.0);
+        let part = folder.0.join(&names[0]);
+        assert_eq!(mode(&part) & 0o777, 0o600, "{names:?}");
+    };
+    response.save_to_with(&other, look).await.unwrap();
+    assert_eq!(mode(&other) & 0o777, 0o600);
 }

@@ -30,11 +30,20 @@ pub(crate) fn split<'a>(
 ) -> Result<(Option<String>, &'a str, &'a [String])> {
     match (method, words) {
         (_, []) => Err(Failure::usage("no URL is given\nTry: dimorph --help")),
-        (Some(method), [url, items @ ..]) => Ok((Some(method.to_owned()), url, items)),
+        (Some(method), [url, items @ ..]) => Ok((Some(known(method)), url, items)),
         (None, [first, url, items @ ..]) if is_method(first, url) => {
             Ok((Some(first.to_ascii_uppercase()), url, items))
         }
         (None, [url, items @ ..]) => Ok((None, url, items)),
+    }
+}
+
+/// A method of HTTP in capitals, as HTTPX has it; any other stays as it stands, since methods are case-sensitive.
+fn known(method: &str) -> String {
+    let lower = method.to_ascii_lowercase();
+    match METHODS.contains(&&*lower) {
+        true => method.to_ascii_uppercase(),
+        false => method.to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The body of a response: laid out for people, or byte for byte.
 
 use std::cell::Cell;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use dimorph::blocking::Response;
 use dimorph::header::CONTENT_TYPE;
@@ -18,6 +18,8 @@ const LAID_OUT: usize = 16 << 20;
 
 /// A JSON value of a stream is held as a whole; one that never ends must not take all memory.
 const LARGEST: usize = 64 << 20;
+
+const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// How to show it.
 #[derive(Debug, Clone, Copy)]
@@ -169,10 +171,14 @@ fn json_lines(response: &mut Response, out: &mut Output) -> Result<()> {
         },
     };
     let left = Cell::new(LARGEST);
-    let reader = BufReader::new(Bounded {
+    let mut reader = BufReader::new(Bounded {
         response,
         left: &left,
     });
+    // A mark that some write before UTF-8 is no part of the JSON (RFC 8259 section 8.1).
+    if reader.fill_buf().map_err(of_body)?.starts_with(BOM) {
+        reader.consume(BOM.len());
+    }
     let mut values = serde_json::Deserializer::from_reader(reader).into_iter::<Box<RawValue>>();
     loop {
         match values.next() {
@@ -182,17 +188,19 @@ fn json_lines(response: &mut Response, out: &mut Output) -> Result<()> {
                 out.write(line.as_bytes())?;
             }
             None => return Ok(()),
-            Some(Err(error)) if error.is_io() => {
-                let error = io::Error::from(error);
-                return Err(match error.downcast::<dimorph::Error>() {
-                    Ok(error) => error.into(),
-                    Err(error) => Failure::failed(format!("reading the body: {error}")),
-                });
-            }
+            Some(Err(error)) if error.is_io() => return Err(of_body(error.into())),
             Some(Err(error)) => {
                 return Err(Failure::failed(format!("the body is not JSON: {error}")));
             }
         }
+    }
+}
+
+/// What reading the body failed with: the client's error, or one of [`Bounded`].
+fn of_body(error: io::Error) -> Failure {
+    match error.downcast::<dimorph::Error>() {
+        Ok(error) => error.into(),
+        Err(error) => Failure::failed(format!("reading the body: {error}")),
     }
 }
 

@@ -66,3 +66,9 @@ fn a_value_without_an_end_does_not_take_all_memory() {
         "dimorph: reading the body: a JSON value of it is larger than 64 MiB\n"
     );
 }
+
+#[test]
+fn a_byte_order_mark_before_the_first_value_is_left_out() {
+    let server = Server::http(|_| Reply::ok("\u{feff}[1]\n"));
+    assert_eq!(run(&["--json-lines", &*server.url("/")]).text(), "[1]\n");
+}

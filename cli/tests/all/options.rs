@@ -9,11 +9,12 @@ use sync_tests::peers::Folder;
 
 #[test]
 fn the_method_is_get_and_post_with_a_body() {
-    let rows: [(&[&str], &str); 13] = [
+    let rows: [(&[&str], &str); 14] = [
         (&["URL"], "GET"),
         (&["-m", "PUT", "URL"], "PUT"),
         (&["--method", "M-SEARCH", "URL"], "M-SEARCH"),
-        (&["URL", "-m", "delete"], "delete"),
+        (&["URL", "-m", "delete"], "DELETE"),
+        (&["URL", "-m", "own"], "own"),
         (&["-c", "x", "URL"], "POST"),
         (&["-d", "a", "1", "URL"], "POST"),
         (&["-j", "{}", "URL"], "POST"),

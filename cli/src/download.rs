@@ -290,7 +290,10 @@ impl Target {
     /// What the beginning of the file can be recognized by.
     fn validator(&self) -> Option<String> {
         let text = fs::read_to_string(&self.beside).ok()?;
-        Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())
+        let text = text.trim_end();
+        // What no header may hold was not written by us.
+        let is_field = !text.is_empty() && !text.contains(char::is_control);
+        is_field.then(|| text.to_owned())
     }
 
     /// Keeps the validator of what is written now. A weak one says nothing about bytes (RFC 9110 section 13.1.5).

@@ -7,7 +7,8 @@ use serde::de::IgnoredAny;
 use crate::terminal::{KEY, NUMBER, Paint, TEXT, WORD, is_hazard};
 
 /// Deeper values are indented no further: else what is nested by the thousand would take the square of its size.
-const DEEPEST: usize = 32;
+const DEEPEST: usize = INDENT.len() / 2;
+const INDENT: &str = "                                                                ";
 
 /// How JSON is laid out.
 #[derive(Debug, Clone, Copy)]
@@ -94,9 +95,7 @@ impl Writer {
     fn new_line(&mut self) {
         if self.layout.indented {
             self.out.push('\n');
-            for _ in 0..self.depth.min(DEEPEST) {
-                self.out.push_str("  ");
-            }
+            self.out.push_str(&INDENT[..2 * self.depth.min(DEEPEST)]);
         }
     }
 

@@ -388,3 +388,14 @@ fn a_file_that_cannot_be_written_is_noticed_before_anything_is_sent() {
     }
     assert_eq!(server.connections(), 0);
 }
+
+#[test]
+fn a_validator_that_cannot_be_one_is_left_alone() {
+    let folder = Folder::new();
+    folder.write("file", &content()[..1000]);
+    folder.write("file.resume", "a\u{1}b\nc");
+    let server = Server::http(|request| ranges(request, "\"1\""));
+    let args = ["--download", "file", "--continue", &*server.url("/")];
+    assert_eq!(run_in(folder.path(), &args).text(), "");
+    assert!(fs::read(folder.path().join("file")).unwrap() == content());
+}

@@ -6,6 +6,8 @@ use http::header::CONTENT_TYPE;
 use url::Url;
 
 use crate::proto::h1::H1Error;
+#[cfg(feature = "rustls")]
+use crate::tls::is_authority;
 
 /// TLS was asked of a port that speaks plain text.
 pub(crate) const PLAIN_SERVER: &str = "is the URL meant to be http://?";
@@ -56,6 +58,9 @@ pub(crate) fn of_handshake(error: &rustls::Error) -> Option<&'static str> {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             Some("`verify(\"authorities.pem\")` trusts authorities of your own")
         }
+        Error::InvalidCertificate(fault) if is_authority(fault) => Some(
+            "`openssl req -x509` makes authorities; with `-addext basicConstraints=critical,CA:FALSE` it makes a server's certificate",
+        ),
         Error::AlertReceived(AlertDescription::CertificateRequired) => {
             Some("`cert(\"client.pem\")` shows it")
         }

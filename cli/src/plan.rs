@@ -376,13 +376,16 @@ fn credentials(args: &Args) -> Result<Option<Credentials>> {
     }
     let password = match password {
         "-" => rpassword::prompt_password(format!("Password of {user}: ")).map_err(|error| {
-            if error.kind() == io::ErrorKind::UnexpectedEof {
-                return Failure::usage("no password was given");
+            match error.kind() {
+                // Interrupted where the signal is ignored, as in a shell's background: else it has ended the program.
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => {
+                    Failure::usage("no password was given")
+                }
+                _ => Failure::file(
+                    "the password cannot be asked for, there is no terminal",
+                    &error,
+                ),
             }
-            Failure::file(
-                "the password cannot be asked for, there is no terminal",
-                &error,
-            )
         })?,
         given => given.to_owned(),
     };

@@ -68,6 +68,12 @@ pub(crate) fn describe(error: &Error) -> String {
     }
 }
 
+/// Tells whether a server shows an authority's certificate: webpki's name for the commonest home-made one, which rustls hands on
+/// as text only.
+pub(crate) fn is_authority(fault: &CertificateError) -> bool {
+    matches!(fault, CertificateError::Other(_)) && fault.to_string().contains("CaUsedAsEndEntity")
+}
+
 fn certificate(fault: &CertificateError) -> String {
     use CertificateError as C;
     match fault {
@@ -115,12 +121,10 @@ fn certificate(fault: &CertificateError) -> String {
             "the certificate is signed with an algorithm that is not supported".into()
         }
         other => {
-            let text = other.to_string();
-            // webpki's name for the commonest home-made certificate; rustls hands it on as text only.
-            if text.contains("CaUsedAsEndEntity") {
+            if is_authority(other) {
                 "the server shows a certificate authority's own certificate".into()
             } else {
-                format!("invalid certificate ({text})")
+                format!("invalid certificate ({other})")
             }
         }
     }

@@ -34,7 +34,7 @@ mod tests;
 mod verify;
 
 pub(crate) use alpn::is_h2;
-pub(crate) use describe::{Fault, describe};
+pub(crate) use describe::{Fault, describe, is_authority};
 pub(crate) use error::TlsError;
 pub use pem::{Certificate, CertificateRevocationList, ClientCert};
 pub use verify::Verify;

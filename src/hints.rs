@@ -6,6 +6,7 @@ use http::header::CONTENT_TYPE;
 use url::Url;
 
 use crate::proto::h1::H1Error;
+use crate::text;
 #[cfg(feature = "rustls")]
 use crate::tls::is_authority;
 
@@ -83,18 +84,8 @@ pub(crate) fn of_refusal(
     if status.is_server_error() {
         return Some("the proxy could not reach the server");
     }
-    is_page(headers).then_some(
-        "it answered with an HTML page: is this a proxy, or does it want a log-in first?",
-    )
-}
-
-/// Tells whether a body is HTML.
-pub(crate) fn is_page(headers: &HeaderMap) -> bool {
-    let media_type = headers
-        .get(CONTENT_TYPE)
-        .map_or(&b""[..], |value| value.as_bytes());
-    let essence = media_type.split(|&byte| byte == b';').next().unwrap_or(b"");
-    essence.trim_ascii().eq_ignore_ascii_case(b"text/html")
+    let page = headers.get(CONTENT_TYPE).and_then(text::page);
+    page.map(|_| "it answered with an HTML page: is this a proxy, or does it want a log-in first?")
 }
 
 /// Says what to try after a 400 that a server of TLS gives to plain text, or a status that only proxies give.
@@ -112,23 +103,6 @@ pub(crate) fn of_status(status: StatusCode, url: &Url) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_page_is_known_by_its_media_type_alone() {
-        let cases = [
-            ("text/html", true),
-            ("Text/HTML; charset=utf-8", true),
-            (" text/html ;x", true),
-            ("text/htmlx", false),
-            ("application/json", false),
-            ("", false),
-        ];
-        for (value, expected) in cases {
-            let headers = HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
-            assert_eq!(is_page(&headers), expected, "{value}");
-        }
-        assert!(!is_page(&HeaderMap::new()));
-    }
 
     #[test]
     fn an_ipv6_address_without_brackets_is_seen() {

@@ -23,7 +23,19 @@ pub(crate) struct PartFile {
 
 impl PartFile {
     /// Makes a new file `.name.RANDOM.part`, exclusively: a file or link that somebody put there is not written to.
+    ///
+    /// It has the permissions of the file that it replaces, or those of any new one.
     pub(crate) fn create(destination: &Path) -> io::Result<PartFile> {
+        PartFile::begin(destination, Mode::of)
+    }
+
+    /// The same, for its owner only, whatever the file was that it replaces.
+    #[cfg(feature = "cookies")]
+    pub(crate) fn create_private(destination: &Path) -> io::Result<PartFile> {
+        PartFile::begin(destination, |_| Mode::private())
+    }
+
+    fn begin(destination: &Path, mode: impl FnOnce(&Path) -> Mode) -> io::Result<PartFile> {
         check(destination)?;
         // Whoever changes the current directory meanwhile does not move it.
         let destination = std::path::absolute(destination)?;
@@ -31,7 +43,7 @@ impl PartFile {
             .file_name()
             .ok_or(io::ErrorKind::IsADirectory)?
             .to_owned();
-        let mode = Mode::of(&destination);
+        let mode = mode(&destination);
         let mut tries = 0;
         loop {
             let mut beside = OsString::from(".");
@@ -93,7 +105,7 @@ impl Drop for PartFile {
     }
 }
 
-/// The permissions of the file that is replaced: what its owner alone could read is not to become everybody's.
+/// The permissions of the new file. What its owner alone could read in the one replaced is not to become everybody's.
 #[cfg(unix)]
 struct Mode(Option<u32>);
 
@@ -104,6 +116,11 @@ impl Mode {
         let there = fs::symlink_metadata(destination).ok();
         let file = there.filter(fs::Metadata::is_file);
         Mode(file.map(|file| file.permissions().mode() & 0o777))
+    }
+
+    #[cfg(feature = "cookies")]
+    fn private() -> Mode {
+        Mode(Some(0o600))
     }
 
     /// From the beginning: who has opened it once can read what is written later.
@@ -130,6 +147,11 @@ struct Mode;
 #[cfg(not(unix))]
 impl Mode {
     fn of(_: &Path) -> Mode {
+        Mode
+    }
+
+    #[cfg(feature = "cookies")]
+    fn private() -> Mode {
         Mode
     }
 

@@ -32,6 +32,21 @@ pub(crate) fn charset_param(content_type: Option<&HeaderValue>) -> Option<String
     }
 }
 
+/// The media type of a content type, without parameters and white space, in whatever case it came.
+pub(crate) fn essence(content_type: &HeaderValue) -> &[u8] {
+    let value = content_type.as_bytes();
+    let end = memchr::memchr(b';', value).unwrap_or(value.len());
+    value[..end].trim_ascii()
+}
+
+/// Tells whether a body is a page for people to look at, and of which type: what proxies, portals and error pages answer with.
+pub(crate) fn page(content_type: &HeaderValue) -> Option<&'static str> {
+    let essence = essence(content_type);
+    ["text/html", "application/xhtml+xml"]
+        .into_iter()
+        .find(|page| essence.eq_ignore_ascii_case(page.as_bytes()))
+}
+
 impl fmt::Debug for TextDecoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TextDecoder")
@@ -271,6 +286,23 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    #[test]
+    fn a_page_is_known_by_its_media_type_alone() {
+        let cases = [
+            ("text/html", true),
+            ("Text/HTML; charset=utf-8", true),
+            (" text/html ;x", true),
+            ("application/xhtml+xml", true),
+            ("text/htmlx", false),
+            ("application/json", false),
+            ("", false),
+        ];
+        for (value, expected) in cases {
+            let found = page(&value.parse().unwrap());
+            assert_eq!(found.is_some(), expected, "{value}");
+        }
+    }
 
     #[test]
     fn the_charset_parameter_is_found_and_unquoted() {

@@ -1,11 +1,9 @@
 //! The jar as JSON, and that as a file. The format stands at `Cookies::save`.
 
-use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use cookie_store::CookieExpiration;
 use serde_json::{Value, json};
@@ -17,6 +15,7 @@ use super::scope::Scope;
 use super::{at_most_400_days, given, set_cookie};
 use crate::error::{BoxError, Error, Result};
 use crate::merge::check_cookie;
+use crate::part_file::PartFile;
 
 const VERSION: u64 = 1;
 /// More than a full jar of the largest cookies takes.
@@ -134,47 +133,14 @@ pub(super) fn read(path: &Path) -> Result<String> {
     read().map_err(|error| failed("read", path, error))
 }
 
-/// Replaces the file in one step: whoever reads it meanwhile gets the old one or the new one.
+/// Replaces the file in one step, by one for its owner only.
 pub(super) fn save(path: &Path, text: &str) -> Result<()> {
     let save = || {
-        let (mut file, beside) = temporary(path)?;
-        let written = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.sync_all());
-        drop(file);
-        written
-            .and_then(|()| fs::rename(&beside, path))
-            .inspect_err(|_| {
-                // The first error is the one to tell.
-                let _ = fs::remove_file(&beside);
-            })
+        let mut part = PartFile::create_private(path)?;
+        part.write(text.as_bytes())?;
+        part.place()
     };
     save().map_err(|error| failed("save", path, error))
-}
-
-/// A new file in the same directory, for its owner only. It is made exclusively: a file or link that somebody put there is not written to.
-fn temporary(path: &Path) -> io::Result<(File, PathBuf)> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    loop {
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut beside = OsString::from(".");
-        beside.push(name);
-        beside.push(format!(".{}-{number}.tmp", std::process::id()));
-        let beside = path.with_file_name(beside);
-        match options.open(&beside) {
-            Ok(file) => return Ok((file, beside)),
-            // Left behind by a process that had our number: take the next name, a thousand times at most.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 fn failed(verb: &str, path: &Path, error: io::Error) -> Error {

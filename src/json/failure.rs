@@ -10,6 +10,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use crate::text::page;
+
 /// A longer key is data, not a name.
 const NAME_LIMIT: usize = 64;
 
@@ -61,15 +63,6 @@ pub(super) fn without_values(error: serde_json::Error) -> serde_json::Error {
         Some(message) => serde_json::Error::custom(message),
         None => error,
     }
-}
-
-/// A media type that is for people to look at: what proxies, portals and error pages answer with.
-fn page(content_type: &HeaderValue) -> Option<&'static str> {
-    let text = content_type.to_str().ok()?;
-    let essence = text.split(';').next().unwrap_or("").trim();
-    ["text/html", "application/xhtml+xml"]
-        .into_iter()
-        .find(|page| essence.eq_ignore_ascii_case(page))
 }
 
 /// The message, line and column included, where it may have to be changed: serde's words repeat what they did not expect.

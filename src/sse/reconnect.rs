@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::MEDIA_TYPE;
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::essence;
 use crate::transport::{fraction, retry_after_of};
 
 /// The time between two connections where nobody says another one: the standard's "a few seconds", as Chromium has it.
@@ -55,10 +56,7 @@ pub(crate) fn judge(
 
 /// Checks that a body is a stream of events.
 pub(crate) fn of_events(status: StatusCode, headers: &HeaderMap) -> Result<()> {
-    let found = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
-    let essence = found.map(|found| found.split(|&b| b == b';').next().unwrap_or(found));
-    let essence = essence.map(<[u8]>::trim_ascii);
-    let message = match essence {
+    let message = match headers.get(CONTENT_TYPE).map(essence) {
         Some(essence) if essence.eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()) => return Ok(()),
         Some(essence) => {
             let shown = &essence[..essence.len().min(SHOWN)];
